@@ -1,0 +1,16 @@
+/* lido: database sessions for C. This header includes all the others; docs/ and README.md say how they fit. */
+#ifndef LIDO_H
+#define LIDO_H
+
+#include <lido/arguments.h>
+#include <lido/engine.h>
+#include <lido/error.h>
+#include <lido/options.h>
+#include <lido/rows.h>
+#include <lido/session.h>
+#include <lido/statement.h>
+#include <lido/transaction.h>
+#include <lido/value.h>
+#include <lido/version.h>
+
+#endif

@@ -1,0 +1,51 @@
+/* The engine: a database's configuration and its pool of connections. One for each database, shared by
+ * all threads of a process. */
+#ifndef LIDO_ENGINE_H
+#define LIDO_ENGINE_H
+
+#include <lido/error.h>
+#include <lido/options.h>
+
+LIDO_BEGIN_C
+
+typedef struct lido_engine lido_engine;
+
+/* Reads the configuration, checks all of it and makes an engine; connects to nothing yet.
+ *
+ * `url`: "sqlite:///items.db", "sqlite:////abs/items.db", "sqlite://" (in memory),
+ * "postgresql://user:password@host:5432/name?sslmode=require&pool_size=5"; NULL: from the environment
+ * (DATABASE_URL, or DATABASE_TYPE, DATABASE_NAME, …). `options`: NULL, or what beats the URL. Both are
+ * copied. `error`: NULL, or where to write what is wrong (configuration, out of memory).
+ *
+ * Returns the engine, to be closed with lido_engine_close, or NULL. Never waits. Safe from any thread. */
+LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error)
+    LIDO_USE_RESULT;
+
+/* Closes the idle connections and refuses new sessions. Sessions still open go on; the engine is freed when
+ * the last of them closes, so they must be closed by the threads that own them. NULL is allowed.
+ * Waits no longer than it takes to say goodbye. Safe from any thread, once. */
+LIDO_API void lido_engine_close(lido_engine *engine);
+
+/* The `index`-th effective setting with its origin, for programs that want to show them. False when
+ * there are no more. Never waits; safe from any thread. */
+LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting);
+
+/* What the other side is, as lido_engine_inspect found it. Texts are cut where they do not fit. */
+typedef struct lido_server {
+    char backend[16];   /* "sqlite" or "postgresql" */
+    char database[160]; /* the URL without password */
+    char version[64];   /* "15.20" */
+    char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "off", or "" where there is no network */
+    int64_t connect_us; /* how long opening a connection took, in microseconds */
+    int64_t latency_us; /* how long the quickest of a few round trips took, in microseconds */
+    int connection_limit; /* how many connections the server gives to ordinary users; 0: no limit known */
+} lido_server;
+
+/* Takes a connection and asks the server about itself. Returns LIDO_OK and fills *server, or LIDO_ERROR
+ * and fills *error (either may be NULL). Waits at most for connect_timeout and a few statements.
+ * Safe from any thread. */
+LIDO_API lido_status lido_engine_inspect(lido_engine *engine, lido_server *server, lido_error *error);
+
+LIDO_END_C
+
+#endif

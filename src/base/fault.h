@@ -1,0 +1,34 @@
+/* Filling in a lido_error, for every floor. The first error sticks: setting one that is set does nothing. */
+#ifndef LIDO_BASE_FAULT_H
+#define LIDO_BASE_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lido/error.h>
+
+void lido__fault_clear(lido_error *error);
+
+/* Sets status LIDO_ERROR, the category and the message, unless an error is there already; NULL is allowed.
+ * Returns false always, so that a caller can write `return lido__fault(…)`. */
+bool lido__fault(lido_error *error, lido_category category, const char *format, ...) LIDO_FORMAT(3, 4);
+
+/* The same for memory that ran out while doing `what`: "reading the URL". */
+bool lido__fault_memory(lido_error *error, const char *what);
+
+/* What to do next; kept if one is there. */
+void lido__fault_hint(lido_error *error, const char *format, ...) LIDO_FORMAT(2, 3);
+
+/* What was being done; kept if it is there. */
+void lido__fault_doing(lido_error *error, const char *doing);
+
+/* Copies `text` into a field of `size` bytes, cut on a UTF-8 boundary. */
+void lido__fault_field(char *field, size_t size, const char *text);
+
+/* The category that a SQLSTATE stands for (ISO 9075 and PostgreSQL's appendix A). */
+lido_category lido__category_of_sqlstate(const char *sqlstate);
+
+/* Whether running the transaction again may help. */
+bool lido__category_retryable(lido_category category);
+
+#endif
