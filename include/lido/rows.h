@@ -26,7 +26,10 @@ LIDO_API void lido_rows_close(lido_rows *rows);
 /* How many rows there are in all; -1 for a stream, 0 for NULL. Never waits. */
 LIDO_API int64_t lido_row_count(const lido_rows *rows);
 
-/* How many columns. Never waits. */
+/* How many rows the statement changed; for a stream, once it was read to its end. Never waits. */
+LIDO_API int64_t lido_affected(const lido_rows *rows);
+
+/* How many columns; 0 for a statement that returns no rows. Never waits. */
 LIDO_API size_t lido_column_count(const lido_rows *rows);
 
 /* The name of column `index` (from 0); NULL if there is none. Belongs to the rows. Never waits. */

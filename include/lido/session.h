@@ -55,8 +55,9 @@ LIDO_API lido_status lido_session_close(lido_session *session);
 
 /* Commits. LIDO_OK: it stands. LIDO_ROLLED_BACK: something had failed (lido_error_of says what) and nothing
  * stands. LIDO_UNKNOWN: the connection broke while the answer was on its way. LIDO_ERROR: not this
- * thread's session, or a savepoint or stream is still open. With no transaction open: LIDO_OK.
- * In autocommit mode: sends what lido_send queued. Waits for the database. The connection is given back. */
+ * thread's session. Savepoints and streams still open end with it. With no transaction open: LIDO_OK.
+ * In autocommit mode it sends what lido_send queued; LIDO_ERROR if one of those failed. Waits for the
+ * database. The connection is given back. */
 LIDO_API lido_status lido_commit(lido_session *session);
 
 /* Rolls back, clears the error and gives the connection back. With no transaction open: nothing.

@@ -42,8 +42,9 @@ LIDO_API lido_value lido_query_valuev(lido_session *session, const char *sql, si
  * Returns how many ran. */
 LIDO_API int64_t lido_script(lido_session *session, const char *sql);
 
-/* The key that the database generated for the last inserted row: SQLite's rowid, PostgreSQL's lastval();
- * 0 and the session fails if there is none. RETURNING is surer and saves a round trip. */
+/* The key that the database generated for the last row inserted in this transaction: SQLite's rowid,
+ * PostgreSQL's lastval(). 0 and the session fails if there is none, or in autocommit mode, where the
+ * next statement may run on another connection: use RETURNING there, which saves a round trip, too. */
 LIDO_API int64_t lido_last_key(lido_session *session);
 
 LIDO_END_C

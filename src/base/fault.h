@@ -22,10 +22,12 @@ void lido__fault_hint(lido_error *error, const char *format, ...) LIDO_FORMAT(2,
 /* What was being done; kept if it is there. */
 void lido__fault_doing(lido_error *error, const char *doing);
 
-/* Copies `text` into a field of `size` bytes, cut on a UTF-8 boundary. */
+/* Copies `text` (NULL: nothing) into a field of `size` bytes. Where it does not fit it is cut on a UTF-8 boundary and
+ * ends in "…", as messages and hints do. */
 void lido__fault_field(char *field, size_t size, const char *text);
 
-/* The category that a SQLSTATE stands for (ISO 9075 and PostgreSQL's appendix A). */
+/* The category that a SQLSTATE stands for (ISO 9075 and PostgreSQL's appendix A). 57014 is CANCELLED: a caller whose
+ * own deadline passed makes it TIMEOUT. */
 lido_category lido__category_of_sqlstate(const char *sqlstate);
 
 /* Whether running the transaction again may help. */

@@ -1,0 +1,21 @@
+/* The monotonic clock that deadlines are measured by. Tests can replace it. */
+#ifndef LIDO_BASE_CLOCK_H
+#define LIDO_BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* A deadline that never comes. */
+#define LIDO__NO_DEADLINE INT64_MAX
+
+/* Microseconds since some moment; never goes back. */
+int64_t lido__clock_now_us(void);
+
+/* The moment `ms` milliseconds from now; LIDO__NO_DEADLINE if `ms` is negative or too large to count. */
+int64_t lido__deadline_in_ms(int64_t ms);
+
+typedef int64_t lido__clock_function(void);
+
+/* Makes lido__clock_now_us call `function`, for every thread; NULL: the system's clock again. */
+void lido__clock_replace(lido__clock_function *function);
+
+#endif
