@@ -27,15 +27,15 @@ typedef struct lido__keyword {
     const char *value;
 } lido__keyword;
 
-enum { LIDO__SETTING_COUNT_MOST = 40 };
+enum { LIDO__SETTING_COUNT_MOST = 56 };
 
 typedef struct lido__config {
     lido__arena arena; /* owns every text below */
     lido__database_type type;
-    const char *database; /* SQLite: the file's path, NULL: in memory. PostgreSQL: its name, NULL: libpq's default */
+    const char *database;  /* SQLite: the file's path, NULL: in memory. PostgreSQL: its name, NULL: libpq's default */
     bool sqlite_read_only; /* mode=ro */
     bool sqlite_create;    /* mode=rwc, the default */
-    const char *user;     /* NULL: libpq's default; as is the next */
+    const char *user;      /* NULL: libpq's default; as is the next */
     const char *password;
     size_t host_count; /* at least 1 for PostgreSQL */
     lido__host *hosts;
