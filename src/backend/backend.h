@@ -1,0 +1,135 @@
+/* What a database must be able to do: one table of functions, and the data that passes through it.
+ *
+ * The core decides what is to be run and in which transaction; a backend runs it, waits through the seam,
+ * and puts errors into lido's words. A connection is used by one holder at a time; only that holder
+ * calls these functions with it, except where said. */
+#ifndef LIDO_BACKEND_BACKEND_H
+#define LIDO_BACKEND_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lido/engine.h>
+#include <lido/error.h>
+#include <lido/session.h>
+#include <lido/value.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "sql/sql.h"
+
+typedef struct lido__backend lido__backend;
+typedef struct lido__result lido__result;
+
+/* The part of a connection that every backend has, as the first member of its own struct. */
+typedef struct lido__connection {
+    const lido__backend *backend;
+    bool in_transaction; /* a transaction is open on the server; kept true by the backend */
+    bool broken;         /* nothing can be run on it any more; set by the backend */
+
+    /* The pool's; backends do not touch them. Under the pool's lock, except by the holder. */
+    struct lido__connection *next;     /* in the idle list */
+    struct lido__connection *previous; /* in the list of those in use */
+    int64_t opened_at;                 /* moments of the monotonic clock */
+    int64_t idle_since;
+    int64_t taken_at;
+    const char *holder_file; /* where the holder took it */
+    int holder_line;
+} lido__connection;
+
+typedef enum lido__operation_kind {
+    LIDO__STATEMENT,
+    LIDO__BEGIN,
+    LIDO__COMMIT,
+    LIDO__ROLLBACK,
+    LIDO__SAVEPOINT,
+    LIDO__RELEASE,
+    LIDO__ROLLBACK_TO, /* undoes to the savepoint and removes it */
+    LIDO__LAST_KEY     /* into `last_key` */
+} lido__operation_kind;
+
+/* One thing to run. */
+typedef struct lido__operation {
+    lido__operation_kind kind;
+
+    const lido__sql *sql;     /* of a STATEMENT; lives until the batch was run */
+    size_t count;             /* of values: exactly the statement's parameter_count */
+    const lido_value *values; /* by number; texts are UTF-8 without NUL */
+    lido__result *result;     /* where rows go; NULL: they are dropped */
+    bool stream;              /* leave the rows in the database; the last operation of its batch */
+
+    bool alone;               /* a transaction of its own, which earlier failures in the batch do not touch */
+    bool read_only;           /* BEGIN, or alone: the transaction must not write */
+    bool writes;              /* BEGIN: it is known to write */
+    lido_isolation isolation; /* BEGIN, or alone */
+    int savepoint;            /* its number; of a STATEMENT: how many are open around it */
+
+    const char *file; /* of the call, for errors */
+    int line;
+
+    bool loose_sql; /* the core's: `sql` is freed with the batch */
+
+    bool done;     /* out: the database has said that it is done */
+    bool in_doubt; /* out: it was sent, and whether it was done is not known */
+    int64_t affected;  /* out */
+    int64_t last_key;  /* out */
+} lido__operation;
+
+/* Operations that travel together: in one round trip where the database has round trips. After a failure the rest is
+ * not run, except operations that stand alone. */
+typedef struct lido__batch {
+    lido__operation *operations;
+    size_t count;
+    int64_t deadline;  /* of each operation that waits; LIDO__NO_DEADLINE: none */
+    size_t failed;     /* out: the first operation that failed */
+    lido_error *error; /* out: why */
+} lido__batch;
+
+/* How a backend's rows are read. Implemented by the backend; called by rows. */
+typedef struct lido__result_operations {
+    const char *(*column_name)(const lido__result *result, size_t index);
+    /* Points *row to the next row's values, one for each column, good until the next step; 1: a row; 0: none
+     * left; -1: *error says why. Waits only for a stream. */
+    int (*step)(lido__result *result, const lido_value **row, lido_error *error);
+    /* Gives back what the result holds outside its arena. A stream is stopped; bounded. */
+    void (*release)(lido__result *result);
+} lido__result_operations;
+
+struct lido__result {
+    const lido__result_operations *operations; /* NULL until the backend filled it in */
+    lido__arena arena;                         /* the rows' own; also where values' texts are made */
+    size_t columns;
+    int64_t row_count; /* -1: a stream */
+    int64_t affected;
+    lido__connection *connection; /* a stream's */
+    int64_t timeout_ms;           /* of each of a stream's steps; -1: none */
+    void *state;                  /* the backend's: what the rows are in, */
+    void *position;               /* the row that comes next, */
+    int64_t next_row;             /* and its number */
+};
+
+struct lido__backend {
+    const char *name;
+
+    /* Engine-wide state, or NULL for none (with *error set if it failed). Both optional: NULL where there is none. */
+    void *(*attach)(const lido__config *config, lido_error *error);
+    void (*detach)(void *database);
+
+    /* Opens a connection until the deadline; NULL with *error set. */
+    lido__connection *(*open)(const lido__config *config, void *database, lido_error *error);
+    /* Says goodbye and frees. Bounded. */
+    void (*close)(lido__connection *connection);
+    /* Whether it can still be used, without asking the server. Does not wait. */
+    bool (*alive)(lido__connection *connection);
+    /* Runs a batch; false with batch->error and batch->failed set. Never leaves a half-read answer behind: the
+     * connection is usable afterwards, or `broken`. */
+    bool (*run)(lido__connection *connection, lido__batch *batch);
+    /* Fills in what it knows of the server. */
+    bool (*inspect)(lido__connection *connection, lido_server *server, lido_error *error);
+};
+
+extern const lido__backend lido__backend_sqlite;
+extern const lido__backend lido__backend_postgres;
+
+#endif

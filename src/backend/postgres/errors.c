@@ -1,0 +1,94 @@
+/* libpq's errors in lido's words. The detail of a server's error is left out: it quotes values. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/postgres/postgres.h"
+#include "base/fault.h"
+
+static void take_field(const PGresult *result, int code, char *field, size_t size) {
+    const char *text = PQresultErrorField(result, code);
+    if (text != NULL)
+        lido__fault_field(field, size, text);
+}
+
+bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (error->status != LIDO_OK)
+        return false;
+    if (sqlstate == NULL) /* libpq's own: nothing came from the server */
+        return PQstatus(connection->wire) == CONNECTION_BAD
+                   ? lido__postgres_fault_lost(connection, error)
+                   : lido__fault(error, LIDO_ERROR_OTHER, "%s", PQresultErrorMessage(result));
+    if (strcmp(sqlstate, "57014") == 0 && connection->timed_out) {
+        lido__fault(error, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout");
+        lido__fault_hint(error, "make it do less, or raise statement_timeout");
+    } else {
+        lido__fault(error, lido__category_of_sqlstate(sqlstate), "%s", message != NULL ? message : "no message");
+    }
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, sqlstate);
+    take_field(result, PG_DIAG_CONSTRAINT_NAME, error->constraint, sizeof error->constraint);
+    take_field(result, PG_DIAG_TABLE_NAME, error->table, sizeof error->table);
+    take_field(result, PG_DIAG_COLUMN_NAME, error->column, sizeof error->column);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    if (hint != NULL)
+        lido__fault_hint(error, "%s", hint);
+    if (error->category == LIDO_ERROR_DISCONNECTED)
+        connection->base.broken = true;
+    return false;
+}
+
+/* libpq ends its messages with a newline, and verbose ones with lines on where in the server's source. */
+static void take_message(char *text, size_t size, const char *message) {
+    lido__fault_field(text, size, message);
+    char *location = strstr(text, "\nLOCATION:");
+    if (location != NULL)
+        *location = '\0';
+    for (size_t end = strlen(text); end > 0 && isspace((unsigned char)text[end - 1]); end--)
+        text[end - 1] = '\0';
+    for (char *newline = text; (newline = strchr(newline, '\n')) != NULL;)
+        *newline = ' ';
+}
+
+bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error) {
+    char text[400];
+    connection->base.broken = true;
+    take_message(text, sizeof text, PQerrorMessage(connection->wire));
+    lido__fault(error, LIDO_ERROR_DISCONNECTED, "the connection broke: %s", text[0] != '\0' ? text : "no answer");
+    if (error->sqlstate[0] == '\0' && error->category == LIDO_ERROR_DISCONNECTED)
+        lido__fault_field(error->sqlstate, sizeof error->sqlstate, "08006");
+    return false;
+}
+
+/* A refused connection has no result to ask for the SQLSTATE; a verbose message has it behind the severity:
+ * "FATAL:  28P01: …". Removes it from the text. */
+static void take_sqlstate(char *text, char sqlstate[6]) {
+    for (char *at = text; (at = strstr(at, ":  ")) != NULL; at++) {
+        size_t length = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        if (length != 5 || strncmp(at + 8, ": ", 2) != 0)
+            continue;
+        memcpy(sqlstate, at + 3, 5);
+        sqlstate[5] = '\0';
+        memmove(at + 2, at + 10, strlen(at + 10) + 1);
+        return;
+    }
+}
+
+void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *error) {
+    char text[400] = "";
+    char sqlstate[6] = "";
+    if (error->status != LIDO_OK)
+        return;
+    if (wire != NULL)
+        take_message(text, sizeof text, PQerrorMessage(wire));
+    take_sqlstate(text, sqlstate);
+    lido_category category = sqlstate[0] != '\0' ? lido__category_of_sqlstate(sqlstate) : LIDO_ERROR_DISCONNECTED;
+    if (wire == NULL)
+        lido__fault_memory(error, "connecting");
+    else if (PQconnectionNeedsPassword(wire))
+        lido__fault(error, LIDO_ERROR_PERMISSION, "%s wants a password and none is configured", where);
+    else
+        lido__fault(error, category, "%s", text[0] != '\0' ? text : "no connection");
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, sqlstate);
+}

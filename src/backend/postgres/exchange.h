@@ -1,0 +1,64 @@
+/* An exchange: operations sent together, and the notes of which answers are expected, in their order.
+ *
+ * send.c sends and notes, read.c reads and sorts, run.c decides what is exchanged when. */
+#ifndef LIDO_BACKEND_POSTGRES_EXCHANGE_H
+#define LIDO_BACKEND_POSTGRES_EXCHANGE_H
+
+#include "backend/postgres/postgres.h"
+
+typedef enum postgres_answer_kind {
+    ANSWER_PREPARE, /* of the operation's statement */
+    ANSWER_RUN,     /* the operation's own */
+    ANSWER_ASIDE,   /* of what surrounds it: its failure is the operation's */
+    ANSWER_IGNORED, /* DEALLOCATE */
+    ANSWER_SYNC
+} postgres_answer_kind;
+
+typedef struct postgres_answer {
+    postgres_answer_kind kind;
+    size_t operation;
+    postgres_statement *statement; /* the one prepared or run; NULL: none is kept */
+} postgres_answer;
+
+/* One run of a batch, or of a part of it. */
+typedef struct postgres_exchange {
+    postgres_connection *connection;
+    lido__batch *batch;
+    size_t first; /* of the operations it runs */
+    size_t end;
+    bool pipelined;
+    postgres_answer *answers;
+    size_t answer_count;
+    size_t stale; /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
+} postgres_exchange;
+
+enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, COMMIT, Sync, and ROLLBACK TO's second half */
+
+/* ---- send.c ---- */
+
+/* Whether the connection keeps statements prepared at all. */
+bool lido__postgres_keeps_statements(const postgres_connection *connection);
+/* Takes a statement out of the cache; it is freed when nothing under way can refer to it any more. */
+void lido__postgres_retire_statement(postgres_connection *connection, postgres_statement *statement);
+void lido__postgres_free_retired(postgres_connection *connection);
+
+/* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
+bool lido__postgres_needs_transaction(const lido__operation *operation);
+
+/* Each puts something into libpq's buffer and notes the answers; false if that failed, and then half of the exchange is in
+ * the buffer and the connection cannot be used further. */
+bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation, const char *sql);
+bool lido__postgres_send_begin(postgres_exchange *exchange, size_t operation);
+bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t operation);
+bool lido__postgres_send_statement(postgres_exchange *exchange, size_t operation);
+bool lido__postgres_send_operation(postgres_exchange *exchange, size_t operation);
+bool lido__postgres_send_sync(postgres_exchange *exchange);
+
+/* ---- read.c ---- */
+
+/* Reads all expected answers, as far as the connection lasts, and settles which statements are prepared. */
+void lido__postgres_read_answers(postgres_exchange *exchange);
+/* Sorts one result under what was expected; takes it over. */
+void lido__postgres_sort_result(postgres_exchange *exchange, const postgres_answer *expected, PGresult *result);
+
+#endif

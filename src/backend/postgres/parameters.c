@@ -1,0 +1,72 @@
+/* Values on their way to PostgreSQL.
+ *
+ * They go as text without a type, so that the server takes each for what its place in the statement asks for, as
+ * it does with a literal: 5 is a smallint, a numeric or a date's days where one is wanted, and what does not
+ * fit is the server's error rather than our guess. Blobs go in binary, which text has no form for
+ * that is not twice as long. */
+#include "backend/postgres/postgres.h"
+#include "base/convert.h"
+
+static const char *encode_time(lido_time time, lido__arena *scratch) {
+    char text[40];
+    lido_time_format(time, text);
+    return lido__arena_format(scratch, "%s+00", text);
+}
+
+static const char *encode_small(const lido_value *value, lido__arena *scratch) {
+    char *text = lido__arena_allocate(scratch, 40);
+    if (text == NULL)
+        return NULL;
+    if (value->kind == LIDO_KIND_INT64)
+        lido__int64_format(value->as.integer, text);
+    else if (value->kind == LIDO_KIND_DOUBLE)
+        lido__double_format(value->as.real, text);
+    else
+        lido_uuid_format(value->as.uuid, text);
+    return text;
+}
+
+static const char *encode_one(const lido_value *value, lido__arena *scratch) {
+    switch (value->kind) {
+    case LIDO_KIND_BOOL:
+        return value->as.boolean ? "true" : "false";
+    case LIDO_KIND_INT64:
+    case LIDO_KIND_DOUBLE:
+    case LIDO_KIND_UUID:
+        return encode_small(value, scratch);
+    case LIDO_KIND_TIME:
+        return encode_time(value->as.time, scratch);
+    case LIDO_KIND_TEXT:
+    case LIDO_KIND_JSON:
+    case LIDO_KIND_NUMERIC: /* copied for the NUL at the end, which a text with a size need not have */
+        return lido__arena_copy(scratch, value->as.text, value->size);
+    case LIDO_KIND_BLOB:
+        return value->as.blob;
+    case LIDO_KIND_NULL:
+    case LIDO_KIND_INVALID:
+        break;
+    }
+    return NULL;
+}
+
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation, postgres_parameters *parameters) {
+    lido__arena *scratch = &connection->scratch;
+    size_t count = operation->count;
+    *parameters = (postgres_parameters){.count = (int)count};
+    if (count == 0)
+        return true;
+    parameters->values = lido__arena_allocate(scratch, count * sizeof *parameters->values);
+    parameters->sizes = lido__arena_allocate(scratch, count * sizeof *parameters->sizes);
+    parameters->formats = lido__arena_allocate(scratch, count * sizeof *parameters->formats);
+    if (parameters->values == NULL || parameters->sizes == NULL || parameters->formats == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const lido_value *value = &operation->values[i];
+        parameters->values[i] = encode_one(value, scratch);
+        parameters->sizes[i] = (int)value->size;
+        parameters->formats[i] = value->kind == LIDO_KIND_BLOB;
+        if (parameters->values[i] == NULL && value->kind != LIDO_KIND_NULL)
+            return false;
+    }
+    return true;
+}

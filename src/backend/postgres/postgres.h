@@ -1,0 +1,107 @@
+/* What the files of the PostgreSQL backend share.
+ *
+ * connection.c opens, looks at and closes; wire.c waits for answers; run.c sends batches and matches the answers;
+ * parameters.c and values.c translate values; result.c hands out rows; errors.c fills in errors. libpq is
+ * always non-blocking; wire.c and connection.c are the only places that wait. */
+#ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
+#define LIDO_BACKEND_POSTGRES_POSTGRES_H
+
+#include <libpq-fe.h>
+
+#include "backend/backend.h"
+#include "backend/statement_cache.h"
+
+typedef enum postgres_format {
+    POSTGRES_TEXT_FOR_NOW, /* the columns' types are not known yet: the first answer tells */
+    POSTGRES_TEXT,         /* a column's type is none that values.c reads in binary */
+    POSTGRES_BINARY
+} postgres_format;
+
+typedef struct postgres_statement {
+    lido__cached_statement cached; /* first: the cache hands out this */
+    char name[24];
+    postgres_format format;
+    bool prepared; /* the server has confirmed it */
+    bool leaving;  /* out of the cache; freed when the batch is done */
+    struct postgres_statement *next_retired;
+} postgres_statement;
+
+typedef struct postgres_connection {
+    lido__connection base;
+    PGconn *wire;
+    const lido__config *config; /* the engine's; outlives the connection */
+    lido__statement_cache statements;
+    uint64_t statements_made;   /* names are never used again */
+    postgres_statement *retired;
+    lido__arena scratch; /* parameters on their way out; reset for each batch */
+    int64_t deadline;    /* of what is under way */
+    bool timed_out;      /* it passed, and the server was told to cancel */
+} postgres_connection;
+
+/* Parameters as libpq takes them. */
+typedef struct postgres_parameters {
+    int count;
+    const char **values;
+    int *sizes;
+    int *formats;
+} postgres_parameters;
+
+/* ---- wire.c ---- */
+
+/* Sends what is buffered and waits for the next result, NULL between two statements' results. Sets *lost, with
+ * *error, when the connection broke or did not answer; it is `broken` then. When the deadline passes, cancels at
+ * the server and waits on, bounded, for its answer. */
+PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost, lido_error *error);
+/* Tells the server to cancel what is running and gives it a bounded time to answer. */
+void lido__postgres_cancel(postgres_connection *connection);
+/* Runs a command without parameters and drops its result. */
+bool lido__postgres_command(postgres_connection *connection, const char *sql, lido_error *error);
+
+/* ---- errors.c ---- */
+
+/* A result that reports an error. Returns false. */
+bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error);
+/* The connection is lost. Marks it broken and returns false. */
+bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error);
+/* No connection came about; `wire` may be NULL. */
+void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *error);
+
+/* ---- parameters.c ---- */
+
+/* Puts an operation's values into the connection's scratch; false if memory ran out. */
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation, postgres_parameters *parameters);
+
+/* ---- values.c ---- */
+
+/* Whether all columns' types are read in binary. */
+postgres_format lido__postgres_format_for(const PGresult *result);
+/* Reads a field; texts stay in the result, or are made in the arena. False if memory ran out or the field is malformed. */
+bool lido__postgres_read_field(const PGresult *result, int row, int column, lido__arena *arena, lido_value *value);
+
+/* ---- numeric.c ---- */
+
+/* PostgreSQL's binary numeric as decimal text; NULL if malformed or memory ran out. */
+const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size, lido__arena *arena, size_t *text_size);
+
+/* ---- result.c ---- */
+
+/* Takes over a finished result. */
+bool lido__postgres_keep_result(lido__operation *operation, PGresult *result, lido_error *error);
+/* What a stream leaves behind at its end, for the transaction to go on or to end. */
+typedef enum postgres_stream_end {
+    STREAM_ENDS_ALONE,            /* nothing: it was a transaction of its own */
+    STREAM_ENDS_TRANSACTION,      /* the transaction opened for it */
+    STREAM_ENDS_SAVEPOINT         /* a savepoint set before it: what cancelling it goes back to */
+} postgres_stream_end;
+
+/* Takes over the first result of a statement in single-row mode. */
+bool lido__postgres_open_stream(postgres_connection *connection, lido__operation *operation, PGresult *first,
+                          postgres_stream_end end, lido_error *error);
+
+/* ---- run.c ---- */
+
+bool lido__postgres_run(lido__connection *connection, lido__batch *batch);
+/* Frees the statement cache. */
+void lido__postgres_forget_statements(postgres_connection *connection);
+
+#endif

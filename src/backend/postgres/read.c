@@ -1,0 +1,146 @@
+/* Reading: the answers of an exchange, sorted under the operations that asked. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/postgres/exchange.h"
+#include "base/fault.h"
+
+/* The server no longer knows the statement, or the table changed under it so that its rows would look different. */
+static bool is_stale(const PGresult *result) {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+    return sqlstate != NULL &&
+           (strcmp(sqlstate, "26000") == 0 ||
+            (strcmp(sqlstate, "0A000") == 0 && function != NULL && strcmp(function, "RevalidateCachedQuery") == 0));
+}
+
+/* The server has answered operation `index` with an error: it was not done, nor what came after it up to
+ * the next Sync. A farewell tells that of what came after alone: the server may have done the operation before. */
+static void settle_doubt(postgres_exchange *exchange, size_t index) {
+    lido__operation *operations = exchange->batch->operations;
+    if (!exchange->connection->base.broken)
+        operations[index].in_doubt = false;
+    for (size_t i = index + 1; i < exchange->end && !operations[index].alone; i++)
+        operations[i].in_doubt = false;
+}
+
+static void operation_failed(postgres_exchange *exchange, const postgres_answer *expected, const PGresult *result) {
+    lido__batch *batch = exchange->batch;
+    bool first = batch->error->status == LIDO_OK;
+    bool stale = expected->kind == ANSWER_RUN && expected->statement != NULL && is_stale(result);
+    if (batch->failed > expected->operation)
+        batch->failed = expected->operation;
+    batch->operations[expected->operation].done = false;
+    lido__postgres_fault_result(exchange->connection, result, batch->error);
+    settle_doubt(exchange, expected->operation);
+    if (!first || !stale)
+        return;
+    exchange->stale = expected->operation;
+    batch->error->retryable = true;
+    lido__fault_hint(batch->error, "a table changed under a prepared statement; run the transaction again");
+}
+
+static bool commit_was_rollback(const lido__operation *operation, PGresult *result) {
+    return operation->kind == LIDO__COMMIT && strcmp(PQcmdStatus(result), "ROLLBACK") == 0;
+}
+
+static void take_answer(postgres_exchange *exchange, const postgres_answer *expected, PGresult *result) {
+    lido__batch *batch = exchange->batch;
+    lido__operation *operation = &batch->operations[expected->operation];
+    postgres_statement *statement = expected->statement;
+    if (expected->kind == ANSWER_PREPARE)
+        statement->prepared = true;
+    if (expected->kind != ANSWER_RUN) {
+        PQclear(result);
+        return;
+    }
+    operation->done = true;
+    operation->in_doubt = false;
+    if (statement != NULL && statement->format == POSTGRES_TEXT_FOR_NOW)
+        statement->format = lido__postgres_format_for(result);
+    if (commit_was_rollback(operation, result)) {
+        operation->done = false;
+        batch->failed = expected->operation;
+        lido__fault(batch->error, LIDO_ERROR_OTHER, "the server rolled the transaction back instead of committing it");
+    } else if (operation->kind == LIDO__LAST_KEY) {
+        operation->last_key = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    } else if (operation->kind == LIDO__STATEMENT) {
+        if (!lido__postgres_keep_result(operation, result, batch->error) && batch->failed > expected->operation)
+            batch->failed = expected->operation;
+        return;
+    }
+    PQclear(result);
+}
+
+/* COPY … FROM STDIN or TO STDOUT would want data that no statement has: the connection cannot be used further. */
+static void refuse_copy(postgres_exchange *exchange, const postgres_answer *expected) {
+    exchange->batch->failed = expected->operation;
+    exchange->connection->base.broken = true;
+    lido__fault(exchange->batch->error, LIDO_ERROR_MISUSE, "COPY from or to the client cannot be run as a statement");
+    lido__fault_hint(exchange->batch->error, "use INSERT, or COPY with a file on the server");
+}
+
+/* Sorts one result under what was expected; takes it over. */
+void lido__postgres_sort_result(postgres_exchange *exchange, const postgres_answer *expected, PGresult *result) {
+    switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+        take_answer(exchange, expected, result);
+        return;
+    case PGRES_PIPELINE_ABORTED:
+        exchange->batch->operations[expected->operation].done = false;
+        exchange->batch->operations[expected->operation].in_doubt = false;
+        break;
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        refuse_copy(exchange, expected);
+        break;
+    default:
+        if (expected->kind != ANSWER_IGNORED)
+            operation_failed(exchange, expected, result);
+    }
+    PQclear(result);
+}
+
+static bool read_answer(postgres_exchange *exchange, const postgres_answer *expected) {
+    postgres_connection *connection = exchange->connection;
+    lido__batch *batch = exchange->batch;
+    bool lost;
+    PGresult *result;
+    while ((result = lido__postgres_next_result(connection, &lost, batch->error)) != NULL) {
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+            PQclear(result);
+            return true; /* no NULL follows it */
+        }
+        lido__postgres_sort_result(exchange, expected, result);
+        if (connection->base.broken)
+            return false;
+    }
+    return !lost;
+}
+
+static void read_all(postgres_exchange *exchange) {
+    for (size_t i = 0; i < exchange->answer_count; i++) {
+        if (read_answer(exchange, &exchange->answers[i]))
+            continue;
+        if (exchange->batch->failed > exchange->answers[i].operation)
+            exchange->batch->failed = exchange->answers[i].operation;
+        return;
+    }
+}
+
+/* Statements whose preparation failed or was skipped are not there. */
+static void forget_unprepared(postgres_exchange *exchange) {
+    for (size_t i = 0; i < exchange->answer_count; i++) {
+        postgres_answer *expected = &exchange->answers[i];
+        if (expected->kind == ANSWER_PREPARE && !expected->statement->prepared && !expected->statement->leaving)
+            lido__postgres_retire_statement(exchange->connection, expected->statement);
+    }
+}
+
+void lido__postgres_read_answers(postgres_exchange *exchange) {
+    read_all(exchange);
+    forget_unprepared(exchange);
+}

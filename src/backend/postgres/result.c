@@ -1,0 +1,245 @@
+/* Rows out of libpq's results: all at once, or as a stream in single-row mode. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/postgres/postgres.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+/* Behind a result's `state`. */
+typedef struct kept_rows {
+    PGresult *result;    /* all rows, or a stream's current one; NULL once released */
+    lido_value *values;  /* of the current row */
+    bool waiting;        /* a stream's first result has not been stepped to yet */
+    bool over;           /* a stream's end was read */
+    bool cancellable;    /* a stream's rest may be cancelled: it only reads */
+    postgres_stream_end end;
+    lido__arena row;     /* a stream's current values that had to be made */
+    const char **names;  /* a stream's: its results come and go */
+} kept_rows;
+
+/* How many rows a statement changed: a SELECT's count of rows read is not that. */
+static int64_t affected_rows(PGresult *result) {
+    return strncmp(PQcmdStatus(result), "SELECT", 6) == 0 ? 0 : strtoll(PQcmdTuples(result), NULL, 10);
+}
+
+static const char *column_name(const lido__result *result, size_t index) {
+    const kept_rows *rows = result->state;
+    return rows->names != NULL ? rows->names[index] : PQfname(rows->result, (int)index);
+}
+
+static bool read_row(kept_rows *rows, size_t columns, int row, lido__arena *arena, lido_error *error) {
+    for (size_t i = 0; i < columns; i++)
+        if (!lido__postgres_read_field(rows->result, row, (int)i, arena, &rows->values[i]))
+            return lido__fault(error, LIDO_ERROR_OTHER, "column %zu (%s) could not be read: no memory, or malformed", i,
+                               PQfname(rows->result, (int)i));
+    return true;
+}
+
+static int step_kept(lido__result *result, const lido_value **row, lido_error *error) {
+    kept_rows *rows = result->state;
+    if (result->next_row >= result->row_count)
+        return 0;
+    *row = rows->values;
+    return read_row(rows, result->columns, (int)result->next_row++, &result->arena, error) ? 1 : -1;
+}
+
+static void release_kept(lido__result *result) {
+    kept_rows *rows = result->state;
+    PQclear(rows->result);
+    rows->result = NULL;
+}
+
+static const lido__result_operations kept_operations = {column_name, step_kept, release_kept};
+
+/* The frame of a result; the PGresult is not owned yet. NULL if memory ran out. */
+static kept_rows *result_begin(lido__result *result, PGresult *from) {
+    size_t columns = (size_t)PQnfields(from);
+    kept_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows);
+    lido_value *values = lido__arena_allocate(&result->arena, columns * sizeof *values);
+    if (rows == NULL || values == NULL)
+        return NULL;
+    *rows = (kept_rows){.result = from, .values = values};
+    result->state = rows;
+    result->columns = columns;
+    return rows;
+}
+
+bool lido__postgres_keep_result(lido__operation *operation, PGresult *from, lido_error *error) {
+    lido__result *result = operation->result;
+    operation->affected = affected_rows(from);
+    if (result == NULL) {
+        PQclear(from);
+        return true;
+    }
+    if (result_begin(result, from) == NULL) {
+        PQclear(from);
+        return lido__fault_memory(error, "reading the rows");
+    }
+    result->row_count = PQntuples(from);
+    result->operations = &kept_operations;
+    return true;
+}
+
+/* ---- Streams ---- */
+
+static postgres_connection *stream_connection(lido__result *result) {
+    return (postgres_connection *)result->connection;
+}
+
+static int stream_is_over(lido__result *result) {
+    postgres_connection *connection = stream_connection(result);
+    kept_rows *rows = result->state;
+    lido_error ignored = LIDO_ERROR_INIT;
+    if (rows->end == STREAM_ENDS_TRANSACTION && !rows->over && !connection->base.broken)
+        lido__postgres_command(connection, "COMMIT", &ignored); /* rolls back if the stream failed */
+    rows->over = true;
+    connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
+    return 0;
+}
+
+/* Reads the NULL that ends the statement's results. */
+static void stream_read_end(lido__result *result) {
+    PGresult *more;
+    bool lost;
+    lido_error ignored = LIDO_ERROR_INIT;
+    while ((more = lido__postgres_next_result(stream_connection(result), &lost, &ignored)) != NULL)
+        PQclear(more);
+    stream_is_over(result);
+}
+
+/* The next result of a stream, in rows->result; false at a lost connection. */
+static bool stream_fetch(lido__result *result, lido_error *error) {
+    postgres_connection *connection = stream_connection(result);
+    kept_rows *rows = result->state;
+    bool lost = false;
+    if (rows->waiting) {
+        rows->waiting = false;
+        return true;
+    }
+    PQclear(rows->result);
+    connection->timed_out = false;
+    connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+    rows->result = lido__postgres_next_result(connection, &lost, error);
+    return !lost;
+}
+
+static int step_stream(lido__result *result, const lido_value **row, lido_error *error) {
+    kept_rows *rows = result->state;
+    if (rows->over)
+        return 0;
+    if (!stream_fetch(result, error)) {
+        stream_is_over(result);
+        return -1;
+    }
+    if (rows->result == NULL)
+        return stream_is_over(result);
+    switch (PQresultStatus(rows->result)) {
+    case PGRES_SINGLE_TUPLE:
+        lido__arena_reset(&rows->row);
+        *row = rows->values;
+        return read_row(rows, result->columns, 0, &rows->row, error) ? 1 : -1;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+        result->affected = affected_rows(rows->result);
+        stream_read_end(result);
+        return 0;
+    default:
+        lido__postgres_fault_result(stream_connection(result), rows->result, error);
+        stream_read_end(result);
+        return -1;
+    }
+}
+
+/* Whether the end of the answer is here already, so that nobody needs to be told. */
+static bool stream_has_ended(postgres_connection *connection) {
+    PGresult *result;
+    if (PQconsumeInput(connection->wire) == 0)
+        return false;
+    while (!PQisBusy(connection->wire)) {
+        if ((result = PQgetResult(connection->wire)) == NULL)
+            return true;
+        PQclear(result);
+    }
+    return false;
+}
+
+/* Reads to the end of a cancelled statement. If it does not say that it was cancelled, the cancel may yet hit
+ * the next statement: the connection is then not used again. */
+static void stream_drain_cancelled(lido__result *result) {
+    postgres_connection *connection = stream_connection(result);
+    lido_error error = LIDO_ERROR_INIT;
+    PGresult *more;
+    bool lost;
+    bool cancelled = false;
+    while ((more = lido__postgres_next_result(connection, &lost, &error)) != NULL) {
+        const char *sqlstate = PQresultErrorField(more, PG_DIAG_SQLSTATE);
+        cancelled = cancelled || (sqlstate != NULL && strcmp(sqlstate, "57014") == 0);
+        PQclear(more);
+    }
+    if (!cancelled)
+        connection->base.broken = true;
+}
+
+static void stream_stop(lido__result *result) {
+    postgres_connection *connection = stream_connection(result);
+    kept_rows *rows = result->state;
+    lido_error ignored = LIDO_ERROR_INIT;
+    bool ended = stream_has_ended(connection);
+    if (!ended && rows->cancellable) {
+        connection->timed_out = true; /* a second cancel would not help */
+        lido__postgres_cancel(connection);
+        stream_drain_cancelled(result);
+        if (rows->end == STREAM_ENDS_SAVEPOINT && !connection->base.broken)
+            lido__postgres_command(connection, "ROLLBACK TO lido_stream", &ignored);
+    } else if (!ended) {
+        connection->timed_out = false;
+        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+        stream_read_end(result);
+    }
+    stream_is_over(result);
+}
+
+static void release_stream(lido__result *result) {
+    kept_rows *rows = result->state;
+    if (!rows->over)
+        stream_stop(result);
+    PQclear(rows->result);
+    rows->result = NULL;
+    lido__arena_done(&rows->row);
+}
+
+static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
+
+static const char **copy_names(lido__arena *arena, const PGresult *from) {
+    size_t columns = (size_t)PQnfields(from);
+    const char **names = lido__arena_allocate(arena, columns * sizeof *names);
+    for (size_t i = 0; names != NULL && i < columns; i++) {
+        const char *name = PQfname(from, (int)i);
+        if ((names[i] = lido__arena_copy(arena, name, strlen(name))) == NULL)
+            return NULL;
+    }
+    return names;
+}
+
+bool lido__postgres_open_stream(postgres_connection *connection, lido__operation *operation, PGresult *first,
+                          postgres_stream_end end, lido_error *error) {
+    lido__result *result = operation->result;
+    kept_rows *rows = result_begin(result, first);
+    if (rows == NULL)
+        return lido__fault_memory(error, "reading the rows");
+    result->connection = &connection->base;
+    rows->names = copy_names(&result->arena, first);
+    rows->waiting = true;
+    rows->cancellable = operation->sql->kind == LIDO__SQL_READS;
+    rows->end = end;
+    rows->row = (lido__arena)LIDO__ARENA_INIT;
+    result->row_count = -1;
+    result->operations = &stream_operations;
+    if (rows->names != NULL)
+        return true;
+    release_stream(result);
+    result->operations = NULL;
+    return lido__fault_memory(error, "reading the rows");
+}

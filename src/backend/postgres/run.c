@@ -1,0 +1,212 @@
+/* Running a batch on a PostgreSQL connection: everything is sent, then every answer is read.
+ *
+ * A single prepared statement goes out by itself; more than one thing goes out as a pipeline, one round trip for all.
+ * Each thing sent leaves a note of which answer is expected; the answers come in that order. A Sync
+ * ends what stands or falls together: the batch, or each operation that stands alone. */
+#include "backend/postgres/exchange.h"
+#include "base/fault.h"
+
+/* One statement that is prepared, or is not to be, needs no pipeline. */
+static bool fits_without_pipeline(const postgres_exchange *exchange) {
+    postgres_connection *connection = exchange->connection;
+    const lido__operation *operation = &exchange->batch->operations[exchange->first];
+    if (exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO || lido__postgres_needs_transaction(operation))
+        return false;
+    return operation->kind != LIDO__STATEMENT || !lido__postgres_keeps_statements(connection) ||
+           lido__statement_cache_find(&connection->statements, operation->sql) != NULL;
+}
+
+static bool send_all(postgres_exchange *exchange) {
+    bool synced = false;
+    for (size_t i = exchange->first; i < exchange->end; i++) {
+        const lido__operation *operation = &exchange->batch->operations[i];
+        if (!lido__postgres_send_operation(exchange, i))
+            return false;
+        synced = operation->alone;
+        if (exchange->pipelined && synced && !lido__postgres_send_sync(exchange))
+            return false;
+    }
+    return !exchange->pipelined || synced || lido__postgres_send_sync(exchange);
+}
+
+/* ---- The exchange ---- */
+
+static bool exchange_could_not_send(postgres_exchange *exchange) {
+    lido__batch *batch = exchange->batch;
+    if (batch->failed > exchange->first)
+        batch->failed = exchange->first;
+    if (PQstatus(exchange->connection->wire) == CONNECTION_OK)
+        lido__fault_memory(batch->error, "sending a batch");
+    lido__postgres_fault_lost(exchange->connection, batch->error);
+    /* Half a batch is in libpq's buffer and cannot be taken back. */
+    exchange->connection->base.broken = true;
+    return false;
+}
+
+static bool exchange_begin(postgres_exchange *exchange, bool pipelined) {
+    postgres_connection *connection = exchange->connection;
+    lido__batch *batch = exchange->batch;
+    size_t count = exchange->end - exchange->first;
+    exchange->stale = SIZE_MAX;
+    exchange->answer_count = 0;
+    exchange->answers = lido__arena_allocate(&connection->scratch, (count * ANSWERS_FOR_ONE_MOST + 1) * sizeof(postgres_answer));
+    if (exchange->answers == NULL) {
+        batch->failed = exchange->first;
+        return lido__fault_memory(batch->error, "sending a batch");
+    }
+    connection->timed_out = false;
+    connection->deadline = batch->deadline;
+    exchange->pipelined = pipelined;
+    return !pipelined || PQenterPipelineMode(connection->wire) || exchange_could_not_send(exchange);
+}
+
+static void exchange_end(postgres_exchange *exchange) {
+    postgres_connection *connection = exchange->connection;
+    if (exchange->pipelined && !connection->base.broken && !PQexitPipelineMode(connection->wire))
+        lido__postgres_fault_lost(connection, exchange->batch->error);
+}
+
+/* Sends operations first … end - 1 and reads their answers. */
+static bool exchange_run(postgres_exchange *exchange) {
+    if (!exchange_begin(exchange, !fits_without_pipeline(exchange)))
+        return false;
+    if (!send_all(exchange))
+        return exchange_could_not_send(exchange);
+    lido__postgres_read_answers(exchange);
+    exchange_end(exchange);
+    return exchange->batch->failed >= exchange->end;
+}
+
+/* ---- Streams ---- */
+
+static postgres_stream_end stream_end_of(const lido__operation *operation) {
+    if (lido__postgres_needs_transaction(operation))
+        return STREAM_ENDS_TRANSACTION;
+    return operation->alone ? STREAM_ENDS_ALONE : STREAM_ENDS_SAVEPOINT;
+}
+
+/* What goes before a stream: what was queued, its statement's preparation, and its transaction or savepoint. */
+static bool send_prelude(postgres_exchange *exchange, size_t stream) {
+    postgres_connection *connection = exchange->connection;
+    const lido__operation *operation = &exchange->batch->operations[stream];
+    for (size_t i = 0; i < stream; i++)
+        if (!lido__postgres_send_operation(exchange, i) ||
+            (exchange->batch->operations[i].alone && !lido__postgres_send_sync(exchange)))
+            return false;
+    if (lido__postgres_keeps_statements(connection) &&
+        lido__statement_cache_find(&connection->statements, operation->sql) == NULL &&
+        !lido__postgres_send_prepare(exchange, stream))
+        return false;
+    if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, stream))
+        return false;
+    if (!operation->alone && !lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "SAVEPOINT lido_stream"))
+        return false;
+    return lido__postgres_send_sync(exchange);
+}
+
+static bool run_prelude(postgres_exchange *exchange, size_t stream) {
+    postgres_connection *connection = exchange->connection;
+    if (!exchange_begin(exchange, true))
+        return false;
+    if (!send_prelude(exchange, stream))
+        return exchange_could_not_send(exchange);
+    lido__postgres_read_answers(exchange);
+    exchange_end(exchange);
+    return exchange->batch->failed == exchange->batch->count && !connection->base.broken;
+}
+
+/* Reads what comes instead of rows: an error, or the answer of a statement that has none. */
+static void read_instead_of_rows(postgres_exchange *exchange, size_t stream, PGresult *first) {
+    postgres_connection *connection = exchange->connection;
+    lido__batch *batch = exchange->batch;
+    bool lost;
+    if (first != NULL)
+        lido__postgres_sort_result(exchange, &exchange->answers[exchange->answer_count - 1], first);
+    while (!connection->base.broken && (first = lido__postgres_next_result(connection, &lost, batch->error)) != NULL)
+        PQclear(first);
+    if (batch->error->status != LIDO_OK && batch->failed > stream)
+        batch->failed = stream;
+}
+
+static bool read_first_row(postgres_exchange *exchange, size_t stream) {
+    postgres_connection *connection = exchange->connection;
+    lido__operation *operation = &exchange->batch->operations[stream];
+    bool lost;
+    PQsetSingleRowMode(connection->wire);
+    PGresult *first = lido__postgres_next_result(connection, &lost, exchange->batch->error);
+    ExecStatusType status = PQresultStatus(first);
+    if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK) {
+        read_instead_of_rows(exchange, stream, first);
+        return exchange->batch->failed == exchange->batch->count;
+    }
+    operation->done = true;
+    if (lido__postgres_open_stream(connection, operation, first, stream_end_of(operation), exchange->batch->error))
+        return true;
+    exchange->batch->failed = stream;
+    return false;
+}
+
+/* Two round trips: the statement itself cannot be in a pipeline that is still open while its rows are read. */
+static bool run_stream(postgres_exchange *exchange) {
+    size_t stream = exchange->batch->count - 1;
+    exchange->end = exchange->batch->count;
+    if (!run_prelude(exchange, stream) || !exchange_begin(exchange, false))
+        return false;
+    exchange->batch->operations[stream].in_doubt = true;
+    if (!lido__postgres_send_statement(exchange, stream))
+        return exchange_could_not_send(exchange);
+    return read_first_row(exchange, stream);
+}
+
+/* ---- The batch ---- */
+
+/* A stale statement can be prepared anew and run again only if nothing else of its transaction is lost by that. */
+static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool stream) {
+    postgres_connection *connection = exchange->connection;
+    lido__batch *batch = exchange->batch;
+    lido__operation *stale = &batch->operations[exchange->stale];
+    lido_error ignored = LIDO_ERROR_INIT;
+    lido__postgres_forget_statements(connection);
+    if (connection->base.broken || was_in_transaction || (!stale->alone && batch->operations[0].kind != LIDO__BEGIN))
+        return false;
+    if (PQtransactionStatus(connection->wire) != PQTRANS_IDLE && !lido__postgres_command(connection, "ROLLBACK", &ignored))
+        return false;
+    if (stale->alone) {
+        exchange->first = exchange->stale;
+        exchange->end = exchange->stale + 1;
+    }
+    lido__fault_clear(batch->error);
+    batch->failed = batch->count;
+    return stream ? run_stream(exchange) : exchange_run(exchange);
+}
+
+static void batch_finish(postgres_connection *connection, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->operations[i].done && batch->operations[i].sql != NULL &&
+            batch->operations[i].sql->kind == LIDO__SQL_FORGETS)
+            lido__postgres_forget_statements(connection);
+    lido__postgres_free_retired(connection);
+    lido__arena_reset(&connection->scratch);
+    if (PQstatus(connection->wire) == CONNECTION_BAD)
+        connection->base.broken = true;
+    connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
+}
+
+bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
+    postgres_connection *connection = (postgres_connection *)base;
+    bool was_in_transaction = base->in_transaction;
+    lido_error ignored = LIDO_ERROR_INIT;
+    postgres_exchange exchange = {.connection = connection, .batch = batch, .first = 0, .end = batch->count};
+    batch->failed = batch->count;
+    bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
+    bool done = stream ? run_stream(&exchange) : exchange_run(&exchange);
+    if (!done && exchange.stale != SIZE_MAX)
+        done = run_again(&exchange, was_in_transaction, stream);
+    batch_finish(connection, batch);
+    /* A transaction around an operation that stands alone is nobody else's to end. */
+    if (!done && base->in_transaction && !was_in_transaction && !base->broken && batch->operations[0].alone) {
+        lido__postgres_command(connection, "ROLLBACK", &ignored);
+        base->in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
+    }
+    return done;
+}

@@ -1,0 +1,174 @@
+/* Sending: operations into libpq's buffer, each leaving a note of the answers to come. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/postgres/exchange.h"
+#include "base/fault.h"
+
+/* ---- Statements ---- */
+
+void lido__postgres_retire_statement(postgres_connection *connection, postgres_statement *statement) {
+    lido__statement_cache_remove(&connection->statements, &statement->cached);
+    statement->leaving = true;
+    statement->next_retired = connection->retired;
+    connection->retired = statement;
+}
+
+void lido__postgres_free_retired(postgres_connection *connection) {
+    while (connection->retired != NULL) {
+        postgres_statement *next = connection->retired->next_retired;
+        lido__cached_statement_free(&connection->retired->cached);
+        connection->retired = next;
+    }
+}
+
+void lido__postgres_forget_statements(postgres_connection *connection) {
+    while (connection->statements.oldest != NULL)
+        lido__postgres_retire_statement(connection, (postgres_statement *)connection->statements.oldest);
+    lido__postgres_free_retired(connection);
+}
+
+static postgres_statement *statement_add(postgres_connection *connection, const lido__sql *sql) {
+    postgres_statement *statement = calloc(1, sizeof *statement);
+    if (statement == NULL)
+        return NULL;
+    snprintf(statement->name, sizeof statement->name, "lido_%llu", (unsigned long long)++connection->statements_made);
+    if (lido__statement_cache_add(&connection->statements, &statement->cached, sql))
+        return statement;
+    free(statement);
+    return NULL;
+}
+
+bool lido__postgres_keeps_statements(const postgres_connection *connection) {
+    return connection->config->prepare && connection->statements.capacity > 0;
+}
+
+/* ---- Sending ---- */
+
+static void expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation, postgres_statement *statement) {
+    exchange->answers[exchange->answer_count++] = (postgres_answer){kind, operation, statement};
+}
+
+/* A command without parameters, from constants. */
+bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation, const char *sql) {
+    PGconn *wire = exchange->connection->wire;
+    expect(exchange, kind, operation, NULL);
+    return exchange->pipelined ? PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) : PQsendQuery(wire, sql);
+}
+
+bool lido__postgres_send_sync(postgres_exchange *exchange) {
+    expect(exchange, ANSWER_SYNC, exchange->end - 1, NULL);
+    return PQpipelineSync(exchange->connection->wire);
+}
+
+bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t index) {
+    postgres_connection *connection = exchange->connection;
+    const lido__sql *sql = exchange->batch->operations[index].sql;
+    postgres_statement *surplus = (postgres_statement *)lido__statement_cache_surplus(&connection->statements);
+    if (surplus != NULL) {
+        char command[40];
+        snprintf(command, sizeof command, "DEALLOCATE %s", surplus->name);
+        lido__postgres_retire_statement(connection, surplus);
+        if (!lido__postgres_send_command(exchange, ANSWER_IGNORED, index, command))
+            return false;
+    }
+    postgres_statement *statement = statement_add(connection, sql);
+    if (statement == NULL)
+        return lido__fault_memory(exchange->batch->error, "preparing a statement");
+    expect(exchange, ANSWER_PREPARE, index, statement);
+    return PQsendPrepare(connection->wire, statement->name, sql->translated, 0, NULL);
+}
+
+static bool send_run(postgres_exchange *exchange, size_t index, postgres_statement *statement) {
+    postgres_connection *connection = exchange->connection;
+    lido__operation *operation = &exchange->batch->operations[index];
+    postgres_parameters with;
+    if (!lido__postgres_encode(connection, operation, &with))
+        return lido__fault_memory(exchange->batch->error, "sending the parameters");
+    expect(exchange, ANSWER_RUN, index, statement);
+    if (statement != NULL)
+        return PQsendQueryPrepared(connection->wire, statement->name, with.count, with.values, with.sizes, with.formats,
+                                   statement->format == POSTGRES_BINARY);
+    return PQsendQueryParams(connection->wire, operation->sql->translated, with.count, NULL, with.values, with.sizes,
+                             with.formats, 0);
+}
+
+bool lido__postgres_send_statement(postgres_exchange *exchange, size_t index) {
+    postgres_connection *connection = exchange->connection;
+    const lido__sql *sql = exchange->batch->operations[index].sql;
+    postgres_statement *statement = NULL;
+    if (lido__postgres_keeps_statements(connection)) {
+        statement = (postgres_statement *)lido__statement_cache_find(&connection->statements, sql);
+        if (statement == NULL) {
+            if (!lido__postgres_send_prepare(exchange, index))
+                return false;
+            statement = (postgres_statement *)connection->statements.newest;
+        }
+    }
+    return send_run(exchange, index, statement);
+}
+
+/* Built from the constants below alone. */
+static void begin_text(const lido__operation *operation, char text[96]) {
+    static const char *const levels[] = {
+        [LIDO_ISOLATION_DEFAULT] = "",
+        [LIDO_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
+        [LIDO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
+        [LIDO_SERIALISABLE] = " ISOLATION LEVEL SERIALIZABLE",
+    };
+    snprintf(text, 96, "BEGIN%s%s", levels[operation->isolation], operation->read_only ? " READ ONLY" : "");
+}
+
+/* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
+bool lido__postgres_needs_transaction(const lido__operation *operation) {
+    return operation->alone && (operation->read_only || operation->isolation != LIDO_ISOLATION_DEFAULT);
+}
+
+bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
+    char text[96];
+    begin_text(&exchange->batch->operations[index], text);
+    return lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text);
+}
+
+static bool send_alone(postgres_exchange *exchange, size_t index) {
+    return lido__postgres_send_begin(exchange, index) && lido__postgres_send_statement(exchange, index) &&
+           lido__postgres_send_command(exchange, ANSWER_ASIDE, index, "COMMIT");
+}
+
+static bool send_control(postgres_exchange *exchange, size_t index) {
+    const lido__operation *operation = &exchange->batch->operations[index];
+    char text[96];
+    switch (operation->kind) {
+    case LIDO__BEGIN:
+        begin_text(operation, text);
+        break;
+    case LIDO__COMMIT:
+        return lido__postgres_send_command(exchange, ANSWER_RUN, index, "COMMIT");
+    case LIDO__ROLLBACK:
+        return lido__postgres_send_command(exchange, ANSWER_RUN, index, "ROLLBACK");
+    case LIDO__LAST_KEY:
+        return lido__postgres_send_command(exchange, ANSWER_RUN, index, "SELECT lastval()");
+    case LIDO__SAVEPOINT:
+        snprintf(text, sizeof text, "SAVEPOINT lido_%d", operation->savepoint);
+        break;
+    case LIDO__ROLLBACK_TO:
+        snprintf(text, sizeof text, "ROLLBACK TO lido_%d", operation->savepoint);
+        if (!lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text))
+            return false;
+        snprintf(text, sizeof text, "RELEASE lido_%d", operation->savepoint);
+        break;
+    default:
+        snprintf(text, sizeof text, "RELEASE lido_%d", operation->savepoint);
+    }
+    return lido__postgres_send_command(exchange, ANSWER_RUN, index, text);
+}
+
+bool lido__postgres_send_operation(postgres_exchange *exchange, size_t index) {
+    lido__operation *operation = &exchange->batch->operations[index];
+    operation->in_doubt = true;
+    if (operation->kind != LIDO__STATEMENT)
+        return send_control(exchange, index);
+    return lido__postgres_needs_transaction(operation) ? send_alone(exchange, index) : lido__postgres_send_statement(exchange, index);
+}
+

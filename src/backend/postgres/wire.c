@@ -1,0 +1,68 @@
+/* Waiting for PostgreSQL's answers, with a deadline; cancelling what takes too long. */
+#include "await/await.h"
+#include "backend/postgres/postgres.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+enum { CANCEL_ANSWER_MOST_MS = 5000 }; /* how long a cancelled statement may take to say so */
+
+static void send_cancel(void *argument) {
+    char message[256];
+    PQcancel(argument, message, sizeof message);
+}
+
+void lido__postgres_cancel(postgres_connection *connection) {
+    PGcancel *cancel = PQgetCancel(connection->wire);
+    connection->deadline = lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS);
+    if (cancel != NULL)
+        lido__await_work(send_cancel, cancel); /* libpq 15 can only block here */
+    PQfreeCancel(cancel);
+}
+
+/* The deadline has passed: once, the server is told; the second time, the connection is given up. */
+static bool give_up(postgres_connection *connection, lido_error *error) {
+    if (!connection->timed_out) {
+        connection->timed_out = true;
+        lido__postgres_cancel(connection);
+        return false;
+    }
+    lido__fault(error, LIDO_ERROR_TIMEOUT, "the server did not answer in time, nor when told to cancel");
+    lido__fault_hint(error, "the connection is given up; check the network and the server");
+    connection->base.broken = true;
+    return true;
+}
+
+PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost, lido_error *error) {
+    *lost = true;
+    int unsent = PQflush(connection->wire);
+    while (unsent >= 0 && (unsent > 0 || PQisBusy(connection->wire))) {
+        lido__await_outcome outcome =
+            lido__await_descriptor(PQsocket(connection->wire), true, unsent > 0, connection->deadline);
+        if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
+            return NULL;
+        /* Reading first: the server may wait for us to read before it reads more. */
+        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0)
+            break;
+        unsent = unsent > 0 ? PQflush(connection->wire) : 0;
+    }
+    /* On a broken connection libpq still hands out what had come, the server's last words among it. */
+    if (PQisBusy(connection->wire)) {
+        lido__postgres_fault_lost(connection, error);
+        return NULL;
+    }
+    *lost = false;
+    return PQgetResult(connection->wire);
+}
+
+bool lido__postgres_command(postgres_connection *connection, const char *sql, lido_error *error) {
+    bool done = true;
+    bool lost = false;
+    if (!PQsendQuery(connection->wire, sql))
+        return lido__postgres_fault_lost(connection, error);
+    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+            done = lido__postgres_fault_result(connection, result, error);
+    }
+    return done && !lost;
+}

@@ -1,0 +1,200 @@
+/* Opening and closing SQLite connections, waiting for locks, and the backend's table. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "await/await.h"
+#include "backend/sqlite/sqlite.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+enum {
+    PROGRESS_STEPS = 10000,     /* of SQLite's virtual machine between two looks at the deadline: some 100 µs */
+    BUSY_INTERVAL_US = 1000,    /* fixed, so that who has waited long is not behind who just came */
+    PRAGMA_MOST = 96
+};
+
+/* An in-memory database lives as long as one connection to it: the engine keeps this one, and never uses it. */
+typedef struct memory_database {
+    sqlite3 *anchor;
+    char uri[64];
+} memory_database;
+
+static void *attach(const lido__config *config, lido_error *error) {
+    static atomic_uint_fast64_t last;
+    if (config->database != NULL)
+        return NULL;
+    memory_database *memory = calloc(1, sizeof *memory);
+    if (memory == NULL) {
+        lido__fault_memory(error, "making the in-memory database");
+        return NULL;
+    }
+    /* A name beginning with a slash is shared by the connections of this process and no others. */
+    snprintf(memory->uri, sizeof memory->uri, "file:/lido-%" PRIu64 "?vfs=memdb",
+             (uint64_t)atomic_fetch_add_explicit(&last, 1, memory_order_relaxed));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(memory->uri, &memory->anchor, flags, NULL) != SQLITE_OK) {
+        lido__fault_memory(error, "making the in-memory database");
+        sqlite3_close_v2(memory->anchor);
+        free(memory);
+        return NULL;
+    }
+    return memory;
+}
+
+static void detach(void *database) {
+    memory_database *memory = database;
+    sqlite3_close_v2(memory->anchor);
+    free(memory);
+}
+
+/* SQLite calls this while a statement runs: stops it when its deadline has passed. */
+static int look_at_deadline(void *argument) {
+    sqlite_connection *connection = argument;
+    if (connection->deadline == LIDO__NO_DEADLINE || lido__clock_now_us() < connection->deadline)
+        return 0;
+    connection->timed_out = true;
+    return 1;
+}
+
+/* SQLite calls this when another connection holds the lock: waits a moment, or gives up with SQLITE_BUSY. */
+static int wait_for_lock(void *argument, int times) {
+    sqlite_connection *connection = argument;
+    int64_t now = lido__clock_now_us();
+    if (times == 0)
+        connection->busy_since = now;
+    int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
+    if (connection->deadline < give_up)
+        give_up = connection->deadline;
+    if (now >= give_up)
+        return 0;
+    lido__await_moment(now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up);
+    return 1;
+}
+
+static bool pragma(sqlite_connection *connection, lido_error *error, const char *format, ...) LIDO_FORMAT(3, 4);
+
+/* The format's values are integers and words that the configuration has checked. */
+static bool pragma(sqlite_connection *connection, lido_error *error, const char *format, ...) {
+    char sql[PRAGMA_MOST];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sql, sizeof sql, format, arguments);
+    va_end(arguments);
+    int code = sqlite3_exec(connection->handle, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
+}
+
+/* SQLite answers with the mode it is in, which is another one where it could not change. */
+static bool set_journal_mode(sqlite_connection *connection, lido_error *error) {
+    char sql[64];
+    sqlite3_stmt *statement = NULL;
+    snprintf(sql, sizeof sql, "PRAGMA journal_mode = %s", connection->config->journal_mode);
+    int code = sqlite3_prepare_v2(connection->handle, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    const char *mode = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+    bool set = mode != NULL && strcmp(mode, connection->config->journal_mode) == 0;
+    if (code == SQLITE_ROW && !set)
+        lido__fault(error, LIDO_ERROR_STORAGE, "the file's journal mode stays \"%s\" and cannot become \"%s\"",
+                    mode != NULL ? mode : "", connection->config->journal_mode);
+    else if (!set)
+        lido__sqlite_fault(connection, code, false, error);
+    sqlite3_finalize(statement);
+    return set;
+}
+
+static bool configure(sqlite_connection *connection, lido_error *error) {
+    const lido__config *config = connection->config;
+    sqlite3 *handle = connection->handle;
+    sqlite3_busy_handler(handle, wait_for_lock, connection);
+    sqlite3_progress_handler(handle, PROGRESS_STEPS, look_at_deadline, connection);
+    /* "name" that is no column shall be an error, as on PostgreSQL, and not a string. */
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    int code = lido__sqlite_register_regexp(handle);
+    if (code != SQLITE_OK)
+        return lido__sqlite_fault(connection, code, false, error);
+    bool file = config->database != NULL;
+    if (file && !config->sqlite_read_only && !set_journal_mode(connection, error))
+        return false;
+    return pragma(connection, error, "PRAGMA foreign_keys = %d", config->foreign_keys) &&
+           pragma(connection, error, "PRAGMA synchronous = %s", config->synchronous) &&
+           pragma(connection, error, "PRAGMA cache_size = -%" PRId64, (config->cache_size + 1023) / 1024) &&
+           pragma(connection, error, "PRAGMA mmap_size = %" PRId64, config->mmap_size) &&
+           pragma(connection, error, "PRAGMA journal_size_limit = %" PRId64, config->journal_size_limit) &&
+           pragma(connection, error, "PRAGMA wal_autocheckpoint = %d", config->wal_autocheckpoint) &&
+           /* Reads the file's header, so that a file that is no database is refused here. */
+           pragma(connection, error, "SELECT count(*) FROM sqlite_schema");
+}
+
+static void close_connection(lido__connection *base) {
+    sqlite_connection *connection = (sqlite_connection *)base;
+    lido__cached_statement *cached;
+    while (connection->statements.buckets != NULL && (cached = connection->statements.oldest) != NULL) {
+        lido__statement_cache_remove(&connection->statements, cached);
+        lido__sqlite_statement_free((sqlite_statement *)cached);
+    }
+    if (connection->uncached != NULL)
+        lido__sqlite_statement_free(connection->uncached);
+    for (size_t i = 0; i < CONTROL_COUNT; i++)
+        sqlite3_finalize(connection->controls[i]);
+    lido__statement_cache_done(&connection->statements);
+    sqlite3_close_v2(connection->handle);
+    free(connection);
+}
+
+static int open_handle(const lido__config *config, const memory_database *memory, sqlite3 **handle) {
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (memory != NULL)
+        return sqlite3_open_v2(memory->uri, handle, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL);
+    flags |= config->sqlite_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    flags |= !config->sqlite_read_only && config->sqlite_create ? SQLITE_OPEN_CREATE : 0;
+    return sqlite3_open_v2(config->database, handle, flags, NULL);
+}
+
+static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
+    lido__fault_doing(error, "opening the database");
+    sqlite_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
+        free(connection);
+        lido__fault_memory(error, "opening the database");
+        return NULL;
+    }
+    connection->base.backend = &lido__backend_sqlite;
+    connection->config = config;
+    connection->deadline = lido__deadline_in_ms(config->connect_timeout_ms);
+    int code = open_handle(config, database, &connection->handle);
+    bool open = code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
+    if (!open || !configure(connection, error)) {
+        close_connection(&connection->base);
+        return NULL;
+    }
+    return &connection->base;
+}
+
+static bool alive(lido__connection *connection) {
+    return !connection->broken;
+}
+
+static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {
+    (void)base;
+    (void)error;
+    lido__fault_field(server->backend, sizeof server->backend, "sqlite");
+    lido__fault_field(server->version, sizeof server->version, sqlite3_libversion());
+    return true;
+}
+
+const lido__backend lido__backend_sqlite = {
+    .name = "sqlite",
+    .attach = attach,
+    .detach = detach,
+    .open = open_connection,
+    .close = close_connection,
+    .alive = alive,
+    .run = lido__sqlite_run,
+    .inspect = inspect,
+};

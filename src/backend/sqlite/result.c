@@ -1,0 +1,162 @@
+/* Results: rows read at once into the result's arena, or stepped one at a time as a stream. */
+#include <string.h>
+
+#include "backend/sqlite/sqlite.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+/* A row read at once: a link of a list in the arena. */
+typedef struct stored_row {
+    struct stored_row *next;
+    lido_value values[];
+} stored_row;
+
+typedef struct stored_rows {
+    const char **names;
+    sqlite_statement *streaming; /* NULL: all rows are in the list */
+    lido_value *values;          /* of a stream's current row */
+    bool first_stepped;          /* a stream's first row is there already */
+    lido__arena row;             /* a stream's current texts that had to be made */
+} stored_rows;
+
+static const char *column_name(const lido__result *result, size_t index) {
+    const stored_rows *rows = result->state;
+    return rows->names[index];
+}
+
+static int step_stored(lido__result *result, const lido_value **row, lido_error *error) {
+    (void)error;
+    stored_row *current = result->position;
+    if (current == NULL)
+        return 0;
+    result->position = current->next;
+    *row = current->values;
+    return 1;
+}
+
+static void release_stored(lido__result *result) {
+    (void)result;
+}
+
+static const lido__result_operations stored_operations = {column_name, step_stored, release_stored};
+
+static int end_stream(lido__result *result) {
+    stored_rows *rows = result->state;
+    sqlite_connection *connection = (sqlite_connection *)result->connection;
+    if (rows->streaming != NULL) {
+        lido__sqlite_statement_finish(connection, rows->streaming);
+        rows->streaming = NULL;
+        connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
+        lido__arena_done(&rows->row);
+    }
+    return 0;
+}
+
+static int step_stream(lido__result *result, const lido_value **row, lido_error *error) {
+    stored_rows *rows = result->state;
+    sqlite_connection *connection = (sqlite_connection *)result->connection;
+    if (rows->streaming == NULL)
+        return 0;
+    int code = SQLITE_ROW;
+    if (!rows->first_stepped) {
+        connection->timed_out = false;
+        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+        code = sqlite3_step(rows->streaming->handle);
+    }
+    rows->first_stepped = false;
+    if (code == SQLITE_DONE)
+        return end_stream(result);
+    lido__arena_reset(&rows->row);
+    if (code == SQLITE_ROW && lido__sqlite_read_row(rows->streaming, &rows->row, false, rows->values)) {
+        *row = rows->values;
+        return 1;
+    }
+    if (code == SQLITE_ROW)
+        lido__fault_memory(error, "reading a row");
+    else
+        lido__sqlite_fault(connection, code, false, error);
+    end_stream(result);
+    return -1;
+}
+
+static void release_stream(lido__result *result) {
+    end_stream(result);
+}
+
+static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
+
+/* The frame of a result: columns and their names, before any row. NULL if memory ran out. */
+static stored_rows *result_begin(lido__result *result, const sqlite_statement *statement) {
+    size_t columns = (size_t)statement->columns;
+    stored_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows);
+    const char **names = lido__arena_allocate(&result->arena, sizeof *names * columns);
+    if (rows == NULL || names == NULL)
+        return NULL;
+    for (size_t i = 0; i < columns; i++) {
+        const char *name = sqlite3_column_name(statement->handle, (int)i);
+        names[i] = name != NULL ? lido__arena_copy(&result->arena, name, strlen(name)) : NULL;
+        if (names[i] == NULL)
+            return NULL;
+    }
+    *rows = (stored_rows){.names = names};
+    result->state = rows;
+    result->columns = columns;
+    result->operations = &stored_operations;
+    return rows;
+}
+
+static stored_row *store_row(lido__result *result, const sqlite_statement *statement) {
+    stored_row *row = lido__arena_allocate(&result->arena, sizeof *row + sizeof(lido_value) * (size_t)statement->columns);
+    if (row == NULL || !lido__sqlite_read_row(statement, &result->arena, true, row->values))
+        return NULL;
+    row->next = NULL;
+    return row;
+}
+
+bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
+                        lido_error *error) {
+    lido__result *result = operation->result;
+    stored_row *last = NULL;
+    /* Stepped before the columns are looked at: the first step may prepare the statement again. */
+    int code = sqlite3_step(statement->handle);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return lido__sqlite_fault(connection, code, false, error);
+    if (result != NULL && (!lido__sqlite_read_kinds(statement) || result_begin(result, statement) == NULL))
+        return lido__fault_memory(error, "reading the rows");
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement->handle)) {
+        if (result == NULL)
+            continue;
+        stored_row *row = store_row(result, statement);
+        if (row == NULL)
+            return lido__fault_memory(error, "reading the rows");
+        if (last == NULL)
+            result->position = row;
+        else
+            last->next = row;
+        last = row;
+        result->row_count++;
+    }
+    return code == SQLITE_DONE || lido__sqlite_fault(connection, code, false, error);
+}
+
+bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
+                        lido_error *error) {
+    lido__result *result = operation->result;
+    int code = sqlite3_step(statement->handle);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        return lido__sqlite_fault(connection, code, false, error);
+    stored_rows *rows = lido__sqlite_read_kinds(statement) ? result_begin(result, statement) : NULL;
+    if (rows != NULL)
+        rows->values = lido__arena_allocate(&result->arena, sizeof(lido_value) * (result->columns + 1));
+    if (rows == NULL || rows->values == NULL)
+        return lido__fault_memory(error, "reading the rows");
+    result->operations = &stream_operations;
+    result->connection = &connection->base;
+    result->row_count = -1;
+    rows->streaming = statement;
+    rows->first_stepped = code == SQLITE_ROW;
+    rows->row = (lido__arena)LIDO__ARENA_INIT;
+    if (code == SQLITE_DONE)
+        end_stream(result);
+    return true;
+}

@@ -1,0 +1,169 @@
+/* Running operations on a SQLite connection, one after another. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/sqlite/sqlite.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+void lido__sqlite_statement_free(sqlite_statement *statement) {
+    sqlite3_finalize(statement->handle);
+    free(statement->kinds);
+    lido__cached_statement_free(&statement->cached);
+}
+
+void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement) {
+    sqlite3_reset(statement->handle);
+    sqlite3_clear_bindings(statement->handle);
+    if (statement == connection->uncached) {
+        connection->uncached = NULL;
+        lido__sqlite_statement_free(statement);
+    }
+}
+
+static sqlite_statement *statement_prepare(sqlite_connection *connection, const lido__sql *sql, lido_error *error) {
+    bool keep = connection->statements.capacity > 0 && connection->config->prepare;
+    sqlite_statement *statement = calloc(1, sizeof *statement);
+    if (statement == NULL) {
+        lido__fault_memory(error, "preparing a statement");
+        return NULL;
+    }
+    int code = sqlite3_prepare_v3(connection->handle, sql->translated, (int)sql->translated_size + 1,
+                                  keep ? SQLITE_PREPARE_PERSISTENT : 0, &statement->handle, NULL);
+    if (code != SQLITE_OK) {
+        lido__sqlite_fault(connection, code, true, error);
+        lido__sqlite_statement_free(statement);
+        return NULL;
+    }
+    if (!keep)
+        return connection->uncached = statement;
+    lido__cached_statement *surplus = lido__statement_cache_surplus(&connection->statements);
+    if (surplus != NULL) {
+        lido__statement_cache_remove(&connection->statements, surplus);
+        lido__sqlite_statement_free((sqlite_statement *)surplus);
+    }
+    if (!lido__statement_cache_add(&connection->statements, &statement->cached, sql)) {
+        lido__sqlite_statement_free(statement);
+        lido__fault_memory(error, "preparing a statement");
+        return NULL;
+    }
+    return statement;
+}
+
+static sqlite_statement *statement_for(sqlite_connection *connection, const lido__sql *sql, lido_error *error) {
+    lido__cached_statement *found = lido__statement_cache_find(&connection->statements, sql);
+    return found != NULL ? (sqlite_statement *)found : statement_prepare(connection, sql, error);
+}
+
+static bool may_write(const sqlite_connection *connection, const lido__operation *operation) {
+    return !connection->read_only && !(operation->alone && operation->read_only);
+}
+
+static bool run_statement(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
+    sqlite_statement *statement = statement_for(connection, operation->sql, error);
+    if (statement == NULL)
+        return false;
+    if (!may_write(connection, operation) && !sqlite3_stmt_readonly(statement->handle)) {
+        lido__fault(error, LIDO_ERROR_READ_ONLY, "the transaction is read-only and the statement writes");
+        lido__fault_field(error->sqlstate, sizeof error->sqlstate, "25006");
+        lido__sqlite_statement_finish(connection, statement);
+        return false;
+    }
+    int64_t changed = sqlite3_total_changes64(connection->handle);
+    bool done = lido__sqlite_bind(connection, statement->handle, operation, error) &&
+                (operation->stream ? lido__sqlite_open_stream : lido__sqlite_read_result)(connection, statement, operation, error);
+    /* SQLite's count of changed rows is the last writing statement's: ours only if anything changed. */
+    if (done && sqlite3_total_changes64(connection->handle) != changed)
+        operation->affected = sqlite3_changes64(connection->handle);
+    bool streaming = done && operation->stream && operation->result->connection != NULL;
+    if (!streaming)
+        lido__sqlite_statement_finish(connection, statement);
+    return done;
+}
+
+static bool run_control(sqlite_connection *connection, sqlite_control control, lido_error *error) {
+    static const char *const texts[CONTROL_COUNT] = {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+    sqlite3_stmt **statement = &connection->controls[control];
+    int code = SQLITE_OK;
+    if (*statement == NULL)
+        code = sqlite3_prepare_v3(connection->handle, texts[control], -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(*statement);
+    bool done = code == SQLITE_DONE || lido__sqlite_fault(connection, code, false, error);
+    sqlite3_reset(*statement);
+    return done;
+}
+
+/* Savepoints are called by number: SQLite finds the innermost of a name. */
+static bool run_savepoint(sqlite_connection *connection, const lido__operation *operation, lido_error *error) {
+    char sql[80];
+    int number = operation->savepoint;
+    if (operation->kind == LIDO__SAVEPOINT)
+        snprintf(sql, sizeof sql, "SAVEPOINT lido_%d", number);
+    else if (operation->kind == LIDO__RELEASE)
+        snprintf(sql, sizeof sql, "RELEASE lido_%d", number);
+    else
+        snprintf(sql, sizeof sql, "ROLLBACK TO lido_%d; RELEASE lido_%d", number, number);
+    int code = sqlite3_exec(connection->handle, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
+}
+
+/* A COMMIT that failed on writing or syncing may be found whole after a crash: nobody knows. Where it failed
+ * otherwise, the transaction is still open and can be rolled back. */
+static bool run_commit(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
+    if (run_control(connection, CONTROL_COMMIT, error))
+        return true;
+    operation->in_doubt = (error->native_code & 0xff) == SQLITE_IOERR && error->native_code != SQLITE_IOERR_NOMEM;
+    return false;
+}
+
+static bool run_begin(sqlite_connection *connection, const lido__operation *operation, lido_error *error) {
+    connection->read_only = operation->read_only;
+    sqlite3_set_last_insert_rowid(connection->handle, 0); /* LAST_KEY shall not tell what an earlier holder inserted */
+    return run_control(connection, operation->writes && !operation->read_only ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN,
+                       error);
+}
+
+static bool run_operation(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
+    switch (operation->kind) {
+    case LIDO__STATEMENT:
+        return run_statement(connection, operation, error);
+    case LIDO__BEGIN:
+        return run_begin(connection, operation, error);
+    case LIDO__COMMIT:
+        return run_commit(connection, operation, error);
+    case LIDO__ROLLBACK:
+        return run_control(connection, CONTROL_ROLLBACK, error);
+    case LIDO__SAVEPOINT:
+    case LIDO__RELEASE:
+    case LIDO__ROLLBACK_TO:
+        return run_savepoint(connection, operation, error);
+    case LIDO__LAST_KEY:
+        operation->last_key = sqlite3_last_insert_rowid(connection->handle);
+        if (operation->last_key == 0)
+            return lido__fault(error, LIDO_ERROR_OTHER, "no row was inserted in this transaction");
+        return true;
+    }
+    return false;
+}
+
+bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
+    sqlite_connection *connection = (sqlite_connection *)base;
+    connection->timed_out = false;
+    connection->deadline = batch->deadline;
+    batch->failed = batch->count;
+    for (size_t i = 0; i < batch->count; i++) {
+        lido__operation *operation = &batch->operations[i];
+        if (batch->failed < batch->count && !operation->alone)
+            continue;
+        operation->done = run_operation(connection, operation, batch->error);
+        if (!operation->done && batch->failed == batch->count)
+            batch->failed = i;
+    }
+    /* Some errors make SQLite roll the whole transaction back by itself. */
+    base->in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
+    if (!base->in_transaction)
+        connection->read_only = false;
+    return batch->failed == batch->count;
+}

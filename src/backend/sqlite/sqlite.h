@@ -1,0 +1,71 @@
+/* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
+ *
+ * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads rows;
+ * errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator. */
+#ifndef LIDO_BACKEND_SQLITE_SQLITE_H
+#define LIDO_BACKEND_SQLITE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "backend/backend.h"
+#include "backend/statement_cache.h"
+
+typedef struct sqlite_statement {
+    lido__cached_statement cached; /* first: the cache hands out this */
+    sqlite3_stmt *handle;
+    int columns;
+    int reprepared;      /* SQLite's count of re-preparations when `kinds` was read */
+    lido_kind *kinds;    /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
+} sqlite_statement;
+
+typedef enum sqlite_control {
+    CONTROL_BEGIN,
+    CONTROL_BEGIN_IMMEDIATE,
+    CONTROL_COMMIT,
+    CONTROL_ROLLBACK,
+    CONTROL_COUNT
+} sqlite_control;
+
+typedef struct sqlite_connection {
+    lido__connection base;
+    sqlite3 *handle;
+    const lido__config *config; /* the engine's; outlives the connection */
+    lido__statement_cache statements;
+    sqlite3_stmt *controls[CONTROL_COUNT]; /* prepared at first use */
+    int64_t deadline;                        /* of what is running, for the progress and busy handlers */
+    int64_t busy_since;                      /* when it began to wait for a lock */
+    bool timed_out;                          /* the progress handler stopped it */
+    bool read_only;                          /* the open transaction must not write */
+    sqlite_statement *uncached;              /* the statement of the moment, where none are kept */
+} sqlite_connection;
+
+/* Puts SQLite's error `code` (extended) into *error with the connection's message; `preparing`: it came
+ * from reading the SQL, not from running it. Returns false. */
+bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
+
+/* Binds the values; false with *error set. They must live until the statement is reset. */
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation, lido_error *error);
+
+/* Reads the statement's current row into values[0 … columns - 1], copying into the arena if it is given; false if
+ * memory ran out. Without it, texts live until the next step. */
+bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values);
+
+/* What the statement's columns were declared to hold, if that is not known yet or the schema changed. */
+bool lido__sqlite_read_kinds(sqlite_statement *statement);
+
+/* Steps a statement that has been bound: reads all its rows into the operation's result, or drops them. */
+bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation, lido_error *error);
+
+/* Leaves the statement running and its rows to be stepped through the operation's result. */
+bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation, lido_error *error);
+
+bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
+
+/* The end of one run of a statement: bindings go, and with them the borrowed values. */
+void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
+void lido__sqlite_statement_free(sqlite_statement *statement);
+
+/* Registers REGEXP; an SQLite code. */
+int lido__sqlite_register_regexp(sqlite3 *handle);
+
+#endif

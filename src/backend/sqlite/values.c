@@ -1,0 +1,165 @@
+/* Parameters into SQLite, rows out of it.
+ *
+ * SQLite stores five types; the others are told apart by what the column was declared to hold: a BOOLEAN column's 1
+ * is true, a UUID column's text is a uuid. What does not have the form stays as it was stored. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "backend/sqlite/sqlite.h"
+#include "base/convert.h"
+#include "base/fault.h"
+
+/* ---- Parameters ---- */
+
+static bool refuse_number(int number, const char *what, lido_error *error) {
+    lido__fault(error, LIDO_ERROR_TYPE, "parameter %d is %s, which SQLite cannot hold", number, what);
+    return false;
+}
+
+/* Texts made here are copied by SQLite; others are borrowed until the statement is finished. */
+static int bind_one(sqlite3_stmt *statement, int number, const lido_value *value) {
+    char text[40];
+    switch (value->kind) {
+    case LIDO_KIND_BOOL:
+        return sqlite3_bind_int(statement, number, value->as.boolean);
+    case LIDO_KIND_INT64:
+        return sqlite3_bind_int64(statement, number, value->as.integer);
+    case LIDO_KIND_DOUBLE:
+        return sqlite3_bind_double(statement, number, value->as.real);
+    case LIDO_KIND_TEXT:
+    case LIDO_KIND_JSON:
+    case LIDO_KIND_NUMERIC:
+        return sqlite3_bind_text64(statement, number, value->as.text, value->size, SQLITE_STATIC, SQLITE_UTF8);
+    case LIDO_KIND_BLOB:
+        return sqlite3_bind_blob64(statement, number, value->as.blob, value->size, SQLITE_STATIC);
+    case LIDO_KIND_UUID:
+        lido_uuid_format(value->as.uuid, text);
+        return sqlite3_bind_text(statement, number, text, 36, SQLITE_TRANSIENT);
+    case LIDO_KIND_TIME:
+        lido_time_format(value->as.time, text);
+        return sqlite3_bind_text(statement, number, text, -1, SQLITE_TRANSIENT);
+    case LIDO_KIND_NULL:
+    case LIDO_KIND_INVALID:
+        break;
+    }
+    return sqlite3_bind_null(statement, number);
+}
+
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation,
+                 lido_error *error) {
+    for (size_t i = 0; i < operation->count; i++) {
+        const lido_value *value = &operation->values[i];
+        int number = (int)i + 1;
+        if (value->kind == LIDO_KIND_DOUBLE && value->as.real != value->as.real)
+            return refuse_number(number, "NaN", error); /* SQLite would silently store NULL */
+        int code = bind_one(statement, number, value);
+        if (code != SQLITE_OK)
+            return lido__sqlite_fault(connection, code, false, error);
+    }
+    return true;
+}
+
+/* ---- Rows ---- */
+
+static lido_kind kind_of_declaration(const char *declared) {
+    static const struct {
+        const char *begins;
+        lido_kind kind;
+    } known[] = {{"BOOL", LIDO_KIND_BOOL},         {"UUID", LIDO_KIND_UUID},       {"TIMESTAMP", LIDO_KIND_TIME},
+                 {"DATETIME", LIDO_KIND_TIME},     {"JSON", LIDO_KIND_JSON},       {"NUMERIC", LIDO_KIND_NUMERIC},
+                 {"DECIMAL", LIDO_KIND_NUMERIC}};
+    for (size_t i = 0; declared != NULL && i < sizeof known / sizeof known[0]; i++)
+        if (strncasecmp(declared, known[i].begins, strlen(known[i].begins)) == 0)
+            return known[i].kind;
+    return LIDO_KIND_NULL;
+}
+
+bool lido__sqlite_read_kinds(sqlite_statement *statement) {
+    int reprepared = sqlite3_stmt_status(statement->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
+    if (statement->kinds != NULL && reprepared == statement->reprepared)
+        return true;
+    int columns = sqlite3_column_count(statement->handle);
+    lido_kind *kinds = realloc(statement->kinds, sizeof *kinds * (size_t)(columns > 0 ? columns : 1));
+    if (kinds == NULL)
+        return false;
+    for (int i = 0; i < columns; i++)
+        kinds[i] = kind_of_declaration(sqlite3_column_decltype(statement->handle, i));
+    statement->kinds = kinds;
+    statement->columns = columns;
+    statement->reprepared = reprepared;
+    return true;
+}
+
+static bool take_bytes(lido_value *value, const void *bytes, int size, lido__arena *arena, bool copy) {
+    value->size = (size_t)size;
+    value->as.text = copy ? lido__arena_copy(arena, bytes, (size_t)size) : bytes;
+    if (value->as.text == NULL)
+        value->as.text = size == 0 ? "" : NULL;
+    return value->as.text != NULL;
+}
+
+static bool text_is(lido_kind kind, const char *text) {
+    lido_uuid uuid;
+    lido_time time;
+    return (kind == LIDO_KIND_UUID && lido_uuid_parse(text, &uuid)) ||
+           (kind == LIDO_KIND_TIME && lido_time_parse(text, &time)) || kind == LIDO_KIND_JSON;
+}
+
+/* Makes of a stored value what its column was declared to hold, if it has that form. */
+static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *arena) {
+    if (value->kind == LIDO_KIND_INT64 && kind == LIDO_KIND_BOOL && (value->as.integer | 1) == 1) {
+        *value = lido_value_bool(value->as.integer != 0);
+    } else if (kind == LIDO_KIND_NUMERIC && (value->kind == LIDO_KIND_INT64 || value->kind == LIDO_KIND_DOUBLE)) {
+        const char *text;
+        if (lido__convert_text(value, arena, &text) != NULL)
+            return false;
+        *value = lido_value_numeric((lido_numeric){text});
+    } else if (value->kind == LIDO_KIND_TEXT && text_is(kind, value->as.text)) {
+        const char *text = value->as.text;
+        value->kind = kind;
+        if (kind == LIDO_KIND_UUID)
+            lido_uuid_parse(text, &value->as.uuid);
+        else if (kind == LIDO_KIND_TIME)
+            lido_time_parse(text, &value->as.time);
+    }
+    return true;
+}
+
+static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy, lido_value *value) {
+    sqlite3_stmt *handle = statement->handle;
+    lido_kind kind = statement->kinds[column];
+    *value = lido_value_null();
+    switch (sqlite3_column_type(handle, column)) {
+    case SQLITE_INTEGER:
+        value->kind = LIDO_KIND_INT64;
+        value->as.integer = sqlite3_column_int64(handle, column);
+        break;
+    case SQLITE_FLOAT:
+        value->kind = LIDO_KIND_DOUBLE;
+        value->as.real = sqlite3_column_double(handle, column);
+        break;
+    case SQLITE_TEXT: {
+        value->kind = LIDO_KIND_TEXT;
+        const void *text = sqlite3_column_text(handle, column); /* before its size is asked for: it may be converted */
+        if (text == NULL || !take_bytes(value, text, sqlite3_column_bytes(handle, column), arena, copy))
+            return false;
+        break;
+    }
+    case SQLITE_BLOB: {
+        value->kind = LIDO_KIND_BLOB;
+        const void *blob = sqlite3_column_blob(handle, column);
+        return take_bytes(value, blob, sqlite3_column_bytes(handle, column), arena, copy);
+    }
+    default:
+        return true;
+    }
+    return kind == LIDO_KIND_NULL || read_as_declared(value, kind, arena);
+}
+
+bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values) {
+    for (int i = 0; i < statement->columns; i++)
+        if (!read_column(statement, i, arena, copy, &values[i]))
+            return false;
+    return true;
+}

@@ -1,0 +1,120 @@
+/* Opening, inspecting and closing an engine. */
+#include "core/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+enum { LATENCY_PROBES = 5 };
+
+static bool engine_attach(lido_engine *engine, lido_error *error) {
+    engine->backend = engine->config.type == LIDO__SQLITE ? &lido__backend_sqlite : &lido__backend_postgres;
+    if (engine->backend->attach != NULL)
+        engine->database = engine->backend->attach(&engine->config, error);
+    if (error->status != LIDO_OK)
+        return false;
+    if (lido__pool_init(&engine->pool, &engine->config, engine->backend, engine->database))
+        return true;
+    if (engine->database != NULL)
+        engine->backend->detach(engine->database);
+    return lido__fault_memory(error, "opening an engine");
+}
+
+lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error) {
+    lido_error ignored;
+    if (error == NULL)
+        error = &ignored;
+    lido__fault_clear(error);
+    lido_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL) {
+        lido__fault_memory(error, "opening an engine");
+        return NULL;
+    }
+    if (!lido__config_read(&engine->config, url, options, error)) {
+        free(engine);
+        return NULL;
+    }
+    if (!engine_attach(engine, error)) {
+        lido__config_done(&engine->config);
+        free(engine);
+        return NULL;
+    }
+    lido__sql_cache_init(&engine->sql, engine->config.type);
+    atomic_init(&engine->references, 1);
+    return engine;
+}
+
+void lido__engine_hold(lido_engine *engine) {
+    atomic_fetch_add_explicit(&engine->references, 1, memory_order_relaxed);
+}
+
+void lido__engine_let_go(lido_engine *engine) {
+    if (atomic_fetch_sub_explicit(&engine->references, 1, memory_order_acq_rel) != 1)
+        return;
+    lido__pool_done(&engine->pool);
+    lido__sql_cache_done(&engine->sql);
+    if (engine->database != NULL)
+        engine->backend->detach(engine->database);
+    lido__config_done(&engine->config);
+    free(engine);
+}
+
+void lido_engine_close(lido_engine *engine) {
+    if (engine == NULL)
+        return;
+    lido__pool_close(&engine->pool);
+    lido__engine_let_go(engine);
+}
+
+bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting) {
+    if (index >= engine->config.setting_count)
+        return false;
+    *setting = engine->config.settings[index];
+    return true;
+}
+
+/* The quickest of a few: the others measured the machine's other work, too. */
+static bool measure_latency(lido_engine *engine, lido__connection *connection, lido_server *server, lido_error *error) {
+    bool loose;
+    lido__sql *sql = lido__sql_cache_get(&engine->sql, "SELECT 1", &loose, error);
+    bool done = sql != NULL;
+    server->latency_us = INT64_MAX;
+    for (int i = 0; done && i < LATENCY_PROBES; i++) {
+        lido__operation probe = {.kind = LIDO__STATEMENT, .sql = sql, .alone = true};
+        lido__batch batch = {.operations = &probe, .count = 1, .error = error};
+        int64_t began = lido__clock_now_us();
+        batch.deadline = lido__deadline_in_ms(engine->config.connect_timeout_ms);
+        done = engine->backend->run(connection, &batch);
+        int64_t took = lido__clock_now_us() - began;
+        if (took < server->latency_us)
+            server->latency_us = took;
+    }
+    if (loose)
+        lido__sql_free(sql);
+    return done;
+}
+
+lido_status lido_engine_inspect(lido_engine *engine, lido_server *server, lido_error *error) {
+    lido_error found = LIDO_ERROR_INIT;
+    lido_server described;
+    memset(&described, 0, sizeof described);
+    lido__fault_field(described.database, sizeof described.database, engine->config.display);
+    int64_t began = lido__clock_now_us();
+    /* A new connection rather than one from the pool: how long that takes is one of the questions. */
+    lido__connection *connection = engine->backend->open(&engine->config, engine->database, &found);
+    if (connection != NULL) {
+        described.connect_us = lido__clock_now_us() - began;
+        bool done = engine->backend->inspect(connection, &described, &found);
+        done = done && measure_latency(engine, connection, &described, &found);
+        engine->backend->close(connection);
+    }
+    if (found.status != LIDO_OK)
+        lido__fault_field(found.database, sizeof found.database, engine->config.display);
+    if (error != NULL)
+        *error = found;
+    if (server != NULL && found.status == LIDO_OK)
+        *server = described;
+    return found.status;
+}

@@ -1,0 +1,22 @@
+/* The engine's inside: configuration, backend, pool and scanned SQL. */
+#ifndef LIDO_CORE_ENGINE_H
+#define LIDO_CORE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "core/pool.h"
+#include "core/sql_cache.h"
+
+struct lido_engine {
+    lido__config config;
+    const lido__backend *backend;
+    void *database; /* what the backend attached */
+    lido__pool pool;
+    lido__sql_cache sql;
+    atomic_size_t references; /* one for the opener, one for each session; the last frees */
+};
+
+void lido__engine_hold(lido_engine *engine);
+void lido__engine_let_go(lido_engine *engine);
+
+#endif

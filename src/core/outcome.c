@@ -1,0 +1,196 @@
+/* How transactions and savepoints end. */
+#include "base/clock.h"
+#include "base/fault.h"
+#include "core/session.h"
+
+enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
+
+static void close_stream(lido_session *session) {
+    if (session->stream != NULL)
+        lido_rows_close(session->stream);
+}
+
+void lido__transaction_undo(lido_session *session) {
+    lido__connection *connection = session->connection;
+    lido__queue_drop(session, 0);
+    if (connection != NULL && connection->in_transaction && !connection->broken) {
+        lido_error ignored = LIDO_ERROR_INIT;
+        lido__operation rollback = {.kind = LIDO__ROLLBACK};
+        lido__batch batch = {
+            .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
+        connection->backend->run(connection, &batch); /* if it fails, the connection is not used again */
+    }
+    lido__session_release(session);
+}
+
+/* Nothing that the database would have to know of: no statement is queued, and none was run. */
+static bool nothing_to_commit(const lido_session *session) {
+    if (session->connection != NULL)
+        return false;
+    for (size_t i = 0; i < session->queue_count; i++)
+        if (session->queue[i].kind == LIDO__STATEMENT)
+            return false;
+    return true;
+}
+
+static lido_status commit_is_unknown(lido_session *session) {
+    lido_error *error = &session->error;
+    error->category = LIDO_ERROR_UNKNOWN_OUTCOME;
+    error->retryable = false;
+    error->hint[0] = '\0';
+    lido__fault_hint(error, "the transaction may stand or not: look before doing it again");
+    lido__transaction_undo(session);
+    return lido__session_settle(session, LIDO_UNKNOWN);
+}
+
+static lido_status commit_transaction(lido_session *session) {
+    lido__operation commit = {.kind = LIDO__COMMIT};
+    if (session->failed) {
+        lido__transaction_undo(session);
+        return lido__session_settle(session, LIDO_ROLLED_BACK);
+    }
+    if (!session->begun)
+        return LIDO_OK;
+    if (nothing_to_commit(session)) {
+        lido__queue_drop(session, 0);
+        return lido__session_settle(session, LIDO_OK);
+    }
+    if (lido__queue_add(session, &commit) && lido__queue_run(session, &commit)) {
+        lido__session_release(session);
+        return lido__session_settle(session, LIDO_OK);
+    }
+    if (commit.in_doubt)
+        return commit_is_unknown(session);
+    lido__transaction_undo(session);
+    return lido__session_settle(session, LIDO_ROLLED_BACK);
+}
+
+/* In autocommit mode there is only the queue to empty, and to say whether the last statement failed. */
+static lido_status commit_sent(lido_session *session) {
+    bool failed = session->failed;
+    bool done = failed ? (lido__queue_drop(session, 0), false) : lido__queue_run(session, NULL);
+    return session->outcome = done ? LIDO_OK : LIDO_ERROR;
+}
+
+lido_status lido_commit(lido_session *session) {
+    if (!lido__session_is_mine(session))
+        return LIDO_ERROR;
+    close_stream(session);
+    return session->options.autocommit ? commit_sent(session) : commit_transaction(session);
+}
+
+void lido_rollback(lido_session *session) {
+    if (!lido__session_is_mine(session))
+        return;
+    close_stream(session);
+    lido__transaction_undo(session);
+    lido__session_settle(session, LIDO_ROLLED_BACK);
+    lido__fault_clear(&session->error);
+}
+
+/* ---- Savepoints ---- */
+
+int lido_savepoint_begin(lido_session *session) {
+    if (!lido__session_is_mine(session))
+        return 0;
+    if (session->options.autocommit) {
+        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "a savepoint needs a transaction, and the session is in autocommit mode");
+        return 0;
+    }
+    close_stream(session);
+    int number = session->savepoints + 1;
+    lido__operation begin = {.kind = LIDO__SAVEPOINT, .savepoint = number};
+    if (!session->failed && lido__queue_begin(session))
+        lido__queue_add(session, &begin);
+    return session->savepoints = number;
+}
+
+/* Where in the queue the savepoint is opened; queue_count if it is not there. */
+static size_t find_in_queue(const lido_session *session, int savepoint) {
+    size_t at = 0;
+    while (at < session->queue_count &&
+           (session->queue[at].kind != LIDO__SAVEPOINT || session->queue[at].savepoint != savepoint))
+        at++;
+    return at;
+}
+
+static bool queue_has_statement(const lido_session *session, size_t from) {
+    for (size_t i = from; i < session->queue_count; i++)
+        if (session->queue[i].kind == LIDO__STATEMENT)
+            return true;
+    return false;
+}
+
+/* The savepoint encloses what failed, and the transaction is still there. */
+static bool can_clear(const lido_session *session, int savepoint) {
+    return session->failed && !session->lost && session->failed_at >= savepoint;
+}
+
+static void undo_savepoint(lido_session *session, int savepoint) {
+    lido__operation undo = {.kind = LIDO__ROLLBACK_TO, .savepoint = savepoint};
+    bool clears = can_clear(session, savepoint);
+    if (session->failed && !clears)
+        return;
+    session->failed = false;
+    if (savepoint > session->savepoints_sent) {
+        lido__queue_drop(session, find_in_queue(session, savepoint));
+        return;
+    }
+    /* What was queued within the savepoint goes with it; what was queued before has been run long since. */
+    lido__queue_drop(session, 0);
+    lido_error cleared = session->error;
+    if (lido__queue_add(session, &undo) && lido__queue_run(session, NULL) && clears)
+        session->error = cleared; /* for lido_error_of, as after a transaction */
+}
+
+static bool is_open(const lido_session *session, int savepoint) {
+    return lido__session_is_mine(session) && savepoint >= 1 && savepoint <= session->savepoints;
+}
+
+void lido_savepoint_rollback(lido_session *session, int savepoint) {
+    if (!is_open(session, savepoint))
+        return;
+    close_stream(session);
+    undo_savepoint(session, savepoint);
+    if (!session->failed)
+        lido__fault_clear(&session->error);
+    session->savepoints = savepoint - 1;
+}
+
+static bool keep_savepoint(lido_session *session, int savepoint) {
+    lido__operation release = {.kind = LIDO__RELEASE, .savepoint = savepoint};
+    size_t opened = find_in_queue(session, savepoint);
+    bool sent = savepoint <= session->savepoints_sent;
+    if (!sent && !queue_has_statement(session, opened)) {
+        lido__queue_drop(session, opened); /* nothing happened in it: the database need not know */
+        return true;
+    }
+    bool waits = queue_has_statement(session, sent ? 0 : opened);
+    return lido__queue_add(session, &release) && (!waits || lido__queue_run(session, NULL));
+}
+
+static void tell(lido_error *told, const lido_session *session, lido_status status) {
+    if (told == NULL)
+        return;
+    if (status == LIDO_OK)
+        lido__fault_clear(told);
+    else
+        *told = session->error;
+    told->status = status;
+}
+
+lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_error *error) {
+    if (!is_open(session, savepoint)) {
+        if (error != NULL)
+            *error = *lido_error_of(session);
+        return LIDO_ERROR;
+    }
+    close_stream(session);
+    bool kept = !session->failed && keep_savepoint(session, savepoint);
+    lido_status status = kept ? LIDO_OK : LIDO_ROLLED_BACK;
+    tell(error, session, status);
+    if (!kept)
+        undo_savepoint(session, savepoint);
+    session->savepoints = savepoint - 1;
+    return status;
+}

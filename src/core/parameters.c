@@ -1,0 +1,127 @@
+/* Checking and arranging the parameters of parameters.h. */
+#include "core/parameters.h"
+
+#include <string.h>
+
+#include "base/convert.h"
+
+static bool check_text(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
+    if (memchr(value->as.text, '\0', value->size) != NULL)
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                    "parameter %zu is a text with a NUL inside; pass it as a blob", index + 1);
+    if (!lido__utf8_valid(value->as.text, value->size))
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                    "parameter %zu is a text that is not UTF-8; pass it as a blob", index + 1);
+    double ignored;
+    if (value->kind == LIDO_KIND_NUMERIC && !lido__double_parse(value->as.text, value->size, &ignored))
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is a numeric that is no number",
+                                    index + 1);
+    return true;
+}
+
+static bool check_value(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
+    switch (value->kind) {
+    case LIDO_KIND_NULL:
+    case LIDO_KIND_BOOL:
+    case LIDO_KIND_INT64:
+    case LIDO_KIND_DOUBLE:
+    case LIDO_KIND_UUID:
+    case LIDO_KIND_TIME:
+        return true;
+    case LIDO_KIND_TEXT:
+    case LIDO_KIND_JSON:
+    case LIDO_KIND_NUMERIC:
+        return check_text(session, sql, index, value);
+    case LIDO_KIND_BLOB:
+        if (value->size > INT32_MAX)
+            break;
+        return true;
+    case LIDO_KIND_INVALID:
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu: %s", index + 1, value->as.text);
+    }
+    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is larger than 2 GiB, or no value at all",
+                                index + 1);
+}
+
+static bool check_count(lido_session *session, const lido__sql *sql, size_t count) {
+    if (count == sql->parameter_count)
+        return true;
+    return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the statement takes %zu parameter%s and got %zu",
+                                sql->parameter_count, sql->parameter_count == 1 ? "" : "s", count);
+}
+
+static const lido_value *find_named(const lido_value *values, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(values[i].name, name) == 0)
+            return &values[i];
+    return NULL;
+}
+
+static size_t find_name(const lido__sql *sql, const char *name) {
+    size_t at = 0;
+    while (at < sql->parameter_count && strcmp(sql->names[at], name) != 0)
+        at++;
+    return at;
+}
+
+/* Every value must have a name, and one that the statement knows. */
+static bool check_names(lido_session *session, const lido__sql *sql, size_t count, const lido_value *values) {
+    for (size_t i = 0; i < count; i++) {
+        if (values[i].name == NULL)
+            return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
+                                        "parameter %zu has no name and others have: name all or none", i + 1);
+        if (sql->names == NULL || find_name(sql, values[i].name) == sql->parameter_count)
+            return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the statement has no parameter :%s",
+                                        values[i].name);
+    }
+    return true;
+}
+
+static bool arrange_by_name(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
+    if (!check_names(session, sql, count, *values))
+        return false;
+    lido_value *ordered = lido__arena_allocate(&session->arena, sql->parameter_count * sizeof *ordered);
+    if (ordered == NULL)
+        return lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, sql->text, "out of memory");
+    for (size_t i = 0; i < sql->parameter_count; i++) {
+        const lido_value *value = find_named(*values, count, sql->names[i]);
+        if (value == NULL)
+            return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the parameter :%s got no value",
+                                        sql->names[i]);
+        ordered[i] = *value;
+    }
+    *values = ordered;
+    return true;
+}
+
+bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
+    bool named = false;
+    for (size_t i = 0; i < count; i++)
+        named = named || (*values)[i].name != NULL;
+    if (named ? !arrange_by_name(session, sql, count, values) : !check_count(session, sql, count))
+        return false;
+    for (size_t i = 0; i < sql->parameter_count; i++)
+        if (!check_value(session, sql, i, &(*values)[i]))
+            return false;
+    return true;
+}
+
+static bool has_bytes(const lido_value *value) {
+    return value->kind == LIDO_KIND_TEXT || value->kind == LIDO_KIND_JSON || value->kind == LIDO_KIND_NUMERIC ||
+           value->kind == LIDO_KIND_BLOB;
+}
+
+bool lido__parameters_copy(lido_session *session, size_t count, const lido_value **values) {
+    lido_value *copies = lido__arena_allocate(&session->arena, count * sizeof *copies);
+    bool copied = copies != NULL;
+    for (size_t i = 0; copied && i < count; i++) {
+        copies[i] = (*values)[i];
+        if (!has_bytes(&copies[i]))
+            continue;
+        copies[i].as.text = lido__arena_copy(&session->arena, copies[i].as.text, copies[i].size);
+        session->queue_bytes += copies[i].size;
+        copied = copies[i].as.text != NULL;
+    }
+    *values = copies;
+    return copied || lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
+}

@@ -1,0 +1,158 @@
+/* The queue: what a session has been told to run and has not run yet.
+ *
+ * BEGIN, savepoints and sent statements wait here for the next call that waits, and travel with it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "core/session.h"
+
+enum { QUEUE_FIRST = 8 };
+
+static bool queue_reserve(lido_session *session) {
+    if (session->queue_count < session->queue_capacity)
+        return true;
+    size_t capacity = session->queue_capacity > 0 ? session->queue_capacity * 2 : QUEUE_FIRST;
+    lido__operation *queue = realloc(session->queue, capacity * sizeof *queue);
+    if (queue == NULL)
+        return lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
+    session->queue = queue;
+    session->queue_capacity = capacity;
+    return true;
+}
+
+static void free_loose_sql(lido__operation *operation) {
+    if (operation->loose_sql)
+        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
+}
+
+bool lido__queue_add(lido_session *session, const lido__operation *operation) {
+    if (!queue_reserve(session))
+        return false;
+    lido__operation *added = &session->queue[session->queue_count++];
+    *added = *operation;
+    added->file = session->file;
+    added->line = session->line;
+    added->alone = session->options.autocommit;
+    added->read_only = session->options.read_only;
+    added->isolation = session->options.isolation;
+    if (added->kind == LIDO__STATEMENT)
+        added->savepoint = session->savepoints;
+    return true;
+}
+
+bool lido__queue_begin(lido_session *session) {
+    if (session->begun || session->options.autocommit)
+        return true;
+    session->begun = lido__queue_add(session, &(lido__operation){.kind = LIDO__BEGIN});
+    return session->begun;
+}
+
+void lido__queue_drop(lido_session *session, size_t first) {
+    for (size_t i = first; i < session->queue_count; i++)
+        free_loose_sql(&session->queue[i]);
+    if (first < session->queue_count)
+        session->queue_count = first;
+    if (session->queue_count == 0) {
+        session->queue_bytes = 0;
+        lido__arena_reset(&session->arena);
+    }
+}
+
+/* A transaction that is known to write says so at its BEGIN: SQLite then waits for its lock there, where
+ * it still can. */
+static void announce_writes(lido_session *session) {
+    lido__operation *begin = &session->queue[0];
+    if (begin->kind != LIDO__BEGIN)
+        return;
+    for (size_t i = 1; i < session->queue_count; i++) {
+        const lido__sql *sql = session->queue[i].sql;
+        begin->writes = begin->writes || (sql != NULL && sql->kind == LIDO__SQL_WRITES);
+    }
+}
+
+static void count_savepoints(lido_session *session) {
+    for (size_t i = 0; i < session->queue_count && session->queue[i].done; i++) {
+        const lido__operation *operation = &session->queue[i];
+        if (operation->kind == LIDO__SAVEPOINT)
+            session->savepoints_sent = operation->savepoint;
+        else if (operation->kind == LIDO__RELEASE || operation->kind == LIDO__ROLLBACK_TO)
+            session->savepoints_sent = operation->savepoint - 1;
+    }
+}
+
+static const char *doing(const lido__operation *operation) {
+    switch (operation->kind) {
+    case LIDO__STATEMENT:
+        return "running a statement";
+    case LIDO__BEGIN:
+        return "beginning a transaction";
+    case LIDO__COMMIT:
+        return "committing";
+    case LIDO__ROLLBACK:
+        return "rolling back";
+    case LIDO__LAST_KEY:
+        return "asking for the last key";
+    default:
+        return "using a savepoint";
+    }
+}
+
+/* How many savepoints enclose what an operation does: an error shows later than where it belongs. */
+static int savepoints_around(const lido__operation *operation) {
+    bool outside = operation->kind == LIDO__SAVEPOINT || operation->kind == LIDO__ROLLBACK_TO;
+    return outside ? operation->savepoint - 1 : operation->savepoint;
+}
+
+/* The error has been set; says what it befell. */
+static void queue_failed(lido_session *session, const lido__operation *operation) {
+    lido_error *error = &session->error;
+    if (operation->sql != NULL)
+        lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
+    error->file = operation->file;
+    error->line = operation->line;
+    lido__session_fail(session, doing(operation));
+    session->failed_at = savepoints_around(operation);
+}
+
+static bool lease(lido_session *session) {
+    if (session->connection != NULL)
+        return true;
+    session->connection = lido__pool_acquire(&session->engine->pool, session->file, session->line, &session->error);
+    if (session->connection == NULL)
+        queue_failed(session, &session->queue[session->queue_count - 1]);
+    return session->connection != NULL;
+}
+
+static bool run_batch(lido_session *session) {
+    lido__connection *connection = session->connection;
+    lido__batch batch = {.operations = session->queue,
+                         .count = session->queue_count,
+                         .deadline = lido__deadline_in_ms(session->options.statement_timeout_ms),
+                         .error = &session->error};
+    bool was_in_transaction = connection->in_transaction;
+    bool done = connection->backend->run(connection, &batch);
+    count_savepoints(session);
+    if (!done)
+        queue_failed(session, &session->queue[batch.failed < batch.count ? batch.failed : batch.count - 1]);
+    session->lost = session->lost || connection->broken || (!done && was_in_transaction && !connection->in_transaction);
+    return done;
+}
+
+bool lido__queue_run(lido_session *session, lido__operation *last) {
+    if (session->queue_count == 0)
+        return true;
+    if (session->error.status != LIDO_OK)
+        lido__fault_clear(&session->error);
+    announce_writes(session);
+    bool done = lease(session) && run_batch(session);
+    const lido__operation *ended = &session->queue[session->queue_count - 1];
+    if (last != NULL)
+        *last = *ended;
+    bool streams = ended->stream && ended->result->connection != NULL;
+    lido__queue_drop(session, 0);
+    if (session->options.autocommit && !streams)
+        lido__session_release(session);
+    return done;
+}

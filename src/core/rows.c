@@ -1,0 +1,229 @@
+/* Rows as programs read them: stepping, and values by index, by name and into variables. */
+#include <lido/rows.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/convert.h"
+#include "base/fault.h"
+#include "core/session.h"
+
+enum { NAMES_TOLD_MOST = 200 };
+
+/* ---- Whose they are ---- */
+
+lido_rows *lido__rows_new(lido_session *session) {
+    lido_rows *rows = session->spare;
+    if (rows != NULL) {
+        session->spare = rows->next;
+    } else {
+        rows = calloc(1, sizeof *rows);
+        if (rows == NULL) {
+            lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while making room for rows");
+            return NULL;
+        }
+    }
+    lido__arena arena = rows->result.arena; /* with a block from its last use */
+    *rows = (lido_rows){.result = {.arena = arena}, .session = session, .next = session->rows};
+    if (session->rows != NULL)
+        session->rows->previous = rows;
+    session->rows = rows;
+    return rows;
+}
+
+static void rows_unlink(lido_session *session, lido_rows *rows) {
+    *(rows->previous != NULL ? &rows->previous->next : &session->rows) = rows->next;
+    if (rows->next != NULL)
+        rows->next->previous = rows->previous;
+}
+
+/* A stream has come to its end: the session can run other statements again. */
+static void stream_ended(lido_rows *rows) {
+    lido_session *session = rows->session;
+    session->stream = NULL;
+    if (session->options.autocommit)
+        lido__session_release(session);
+    else if (session->connection->broken)
+        session->lost = true;
+}
+
+void lido_rows_close(lido_rows *rows) {
+    if (rows == NULL || !lido__session_is_mine(rows->session))
+        return;
+    lido_session *session = rows->session;
+    if (rows->result.operations != NULL)
+        rows->result.operations->release(&rows->result);
+    if (session->stream == rows)
+        stream_ended(rows);
+    rows_unlink(session, rows);
+    lido__arena_reset(&rows->result.arena);
+    rows->next = session->spare;
+    session->spare = rows;
+}
+
+void lido__rows_free_all(lido_session *session) {
+    while (session->rows != NULL)
+        lido_rows_close(session->rows);
+    while (session->spare != NULL) {
+        lido_rows *next = session->spare->next;
+        lido__arena_done(&session->spare->result.arena);
+        free(session->spare);
+        session->spare = next;
+    }
+}
+
+/* ---- Stepping ---- */
+
+static void step_failed(lido_rows *rows, lido_error *error) {
+    lido_session *session = rows->session;
+    if (!session->failed) {
+        session->error = *error;
+        lido__session_fail(session, "reading rows");
+    }
+    if (session->connection != NULL && rows == session->stream)
+        session->lost = session->lost || (session->begun && !session->connection->in_transaction);
+}
+
+bool lido_next(lido_rows *rows) {
+    if (rows == NULL || !lido__session_is_mine(rows->session))
+        return false;
+    lido_error error;
+    error.status = LIDO_OK;
+    rows->row = NULL;
+    if (rows->result.operations == NULL)
+        return false;
+    int stepped = rows->result.operations->step(&rows->result, &rows->row, &error);
+    if (stepped > 0)
+        return true;
+    rows->row = NULL;
+    if (stepped < 0)
+        step_failed(rows, &error);
+    if (rows == rows->session->stream)
+        stream_ended(rows);
+    return false;
+}
+
+int64_t lido_row_count(const lido_rows *rows) {
+    return rows != NULL ? rows->result.row_count : 0;
+}
+
+int64_t lido_affected(const lido_rows *rows) {
+    return rows != NULL ? rows->result.affected : 0;
+}
+
+size_t lido_column_count(const lido_rows *rows) {
+    return rows != NULL ? rows->result.columns : 0;
+}
+
+const char *lido_column_name(const lido_rows *rows, size_t index) {
+    if (rows == NULL || index >= rows->result.columns)
+        return NULL;
+    return rows->result.operations->column_name(&rows->result, index);
+}
+
+/* ---- Values ---- */
+
+static void refuse_name(lido_rows *rows, const char *name) {
+    char names[NAMES_TOLD_MOST] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < rows->result.columns && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", lido_column_name(rows, i));
+    lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column \"%s\" among: %s", name, names);
+}
+
+size_t lido_column(lido_rows *rows, const char *name) {
+    for (size_t i = 0; i < lido_column_count(rows); i++)
+        if (strcmp(lido_column_name(rows, i), name) == 0)
+            return i;
+    if (rows != NULL)
+        refuse_name(rows, name);
+    return SIZE_MAX;
+}
+
+/* The current row's value; NULL without one, and then the session has failed. */
+static const lido_value *value_at(lido_rows *rows, size_t index) {
+    if (rows == NULL)
+        return NULL;
+    if (rows->row != NULL && index < rows->result.columns)
+        return &rows->row[index];
+    if (index == SIZE_MAX) /* what lido_column gave for a name that is not there, and it has said so */
+        return NULL;
+    if (rows->row == NULL)
+        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no current row: call lido_next first, and heed its answer");
+    else
+        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column %zu: the rows have %zu", index,
+                             rows->result.columns);
+    return NULL;
+}
+
+lido_value lido_get(lido_rows *rows, size_t index) {
+    const lido_value *value = value_at(rows, index);
+    return value != NULL ? *value : lido_value_null();
+}
+
+bool lido_is_null(lido_rows *rows, size_t index) {
+    const lido_value *value = value_at(rows, index);
+    return value == NULL || value->kind == LIDO_KIND_NULL;
+}
+
+static bool refuse_value(lido_rows *rows, size_t index, const char *wanted, const char *why) {
+    const char *name = lido_column_name(rows, index);
+    return lido__session_refuse(rows->session, LIDO_ERROR_TYPE, NULL, "column %zu (%s) cannot be read as %s: it %s", index,
+                                name != NULL ? name : "", wanted, why);
+}
+
+#define GETTER(result_type, name, empty, wanted, ...)                                                        \
+    result_type name(lido_rows *rows, size_t index) {                                                        \
+        result_type out = empty;                                                                             \
+        const lido_value *value = value_at(rows, index);                                                     \
+        const char *why = value != NULL ? __VA_ARGS__ : NULL;                                                \
+        if (why != NULL)                                                                                     \
+            refuse_value(rows, index, wanted, why);                                                          \
+        return out;                                                                                          \
+    }
+
+GETTER(bool, lido_get_bool, false, "a bool", lido__convert_bool(value, &out))
+GETTER(int64_t, lido_get_int64, 0, "an integer", lido__convert_int64(value, &out))
+GETTER(double, lido_get_double, 0, "a double", lido__convert_double(value, &out))
+GETTER(lido_uuid, lido_get_uuid, {{0}}, "a uuid", lido__convert_uuid(value, &out))
+GETTER(lido_time, lido_get_time, {0}, "a time", lido__convert_time(value, &out))
+GETTER(const char *, lido_get_text, NULL, "text", lido__convert_text(value, &rows->result.arena, &out))
+GETTER(lido_bytes, lido_get_blob, {0}, "a blob", lido__convert_bytes(value, &out))
+
+static const char *target_name(lido_target_kind kind) {
+    static const char *const names[] = {
+        [LIDO_TARGET_BOOL] = "a bool",
+        [LIDO_TARGET_SHORT] = "a short",
+        [LIDO_TARGET_UNSIGNED_SHORT] = "an unsigned short",
+        [LIDO_TARGET_INT] = "an int",
+        [LIDO_TARGET_UNSIGNED] = "an unsigned",
+        [LIDO_TARGET_LONG] = "a long",
+        [LIDO_TARGET_UNSIGNED_LONG] = "an unsigned long",
+        [LIDO_TARGET_LONG_LONG] = "a long long",
+        [LIDO_TARGET_UNSIGNED_LONG_LONG] = "an unsigned long long",
+        [LIDO_TARGET_FLOAT] = "a float",
+        [LIDO_TARGET_DOUBLE] = "a double",
+        [LIDO_TARGET_TEXT] = "text",
+        [LIDO_TARGET_UUID] = "a uuid",
+        [LIDO_TARGET_TIME] = "a time",
+        [LIDO_TARGET_BYTES] = "a blob",
+        [LIDO_TARGET_JSON] = "json",
+        [LIDO_TARGET_NUMERIC] = "a numeric",
+        [LIDO_TARGET_VALUE] = "a value",
+    };
+    return names[kind];
+}
+
+bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
+    if (value_at(rows, 0) == NULL)
+        return false;
+    if (count != rows->result.columns)
+        return lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "the rows have %zu columns and lido_scan got %zu targets",
+                                    rows->result.columns, count);
+    for (size_t i = 0; i < count; i++) {
+        const char *why = lido__convert_target(&rows->row[i], &rows->result.arena, &targets[i]);
+        if (why != NULL)
+            return refuse_value(rows, i, target_name(targets[i].kind), why);
+    }
+    return true;
+}

@@ -1,0 +1,142 @@
+/* Opening and closing sessions, whose they are, and the error that sticks. */
+#include "core/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "await/await.h"
+#include "base/fault.h"
+
+/* What lido_session_open returns where memory is short. It belongs to nobody, so every call refuses it. */
+static lido_session memoryless = {.owner = 0};
+
+static const lido_error memoryless_error = {.status = LIDO_ERROR,
+                                            .category = LIDO_ERROR_OUT_OF_MEMORY,
+                                            .doing = "opening a session",
+                                            .message = "out of memory"};
+
+static const lido_error not_yours = {.status = LIDO_ERROR,
+                                     .category = LIDO_ERROR_MISUSE,
+                                     .doing = "using a session",
+                                     .message = "the session belongs to another thread",
+                                     .hint = "open a session in the thread that uses it; the pool is shared, sessions are not"};
+
+static const lido_error no_session = {
+    .status = LIDO_ERROR, .category = LIDO_ERROR_MISUSE, .doing = "using a session", .message = "the session is NULL"};
+
+bool lido__session_is_mine(const lido_session *session) {
+    return session != NULL && session->owner == lido__await_self();
+}
+
+lido_session *lido_at(lido_session *session, const char *file, int line) {
+    if (lido__session_is_mine(session)) {
+        session->file = file;
+        session->line = line;
+    }
+    return session;
+}
+
+const lido_error *lido_error_of(const lido_session *session) {
+    if (lido__session_is_mine(session))
+        return &session->error;
+    if (session == NULL)
+        return &no_session;
+    return session == &memoryless ? &memoryless_error : &not_yours;
+}
+
+bool lido_failed(const lido_session *session) {
+    return !lido__session_is_mine(session) || session->failed;
+}
+
+void lido__session_fail(lido_session *session, const char *doing) {
+    lido_error *error = &session->error;
+    session->failed = true;
+    session->failed_at = session->savepoints;
+    lido__fault_doing(error, doing);
+    lido__fault_field(error->database, sizeof error->database, session->engine->config.display);
+    if (error->file == NULL) {
+        error->file = session->file;
+        error->line = session->line;
+    }
+}
+
+bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...) {
+    char message[sizeof session->error.message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    if (session->failed)
+        return false;
+    lido__fault_clear(&session->error);
+    lido__fault(&session->error, category, "%s", message);
+    if (sql != NULL)
+        lido__fault_field(session->error.statement, sizeof session->error.statement, sql);
+    lido__session_fail(session, sql != NULL ? "preparing a statement" : "using a session");
+    return false;
+}
+
+void lido_fail(lido_session *session, const char *format, ...) {
+    char message[sizeof session->error.message];
+    va_list arguments;
+    if (!lido__session_is_mine(session))
+        return;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    lido__session_refuse(session, LIDO_ERROR_OTHER, NULL, "%s", message);
+}
+
+lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options) {
+    lido_session *session = malloc(sizeof *session);
+    if (session == NULL)
+        return &memoryless;
+    *session = (lido_session){.engine = engine, .owner = lido__await_self()};
+    if (options != NULL)
+        session->options = *options;
+    if (session->options.statement_timeout_ms == 0)
+        session->options.statement_timeout_ms = engine->config.statement_timeout_ms;
+    lido__engine_hold(engine);
+    return session;
+}
+
+void lido__session_release(lido_session *session) {
+    if (session->connection != NULL)
+        lido__pool_release(&session->engine->pool, session->connection);
+    session->connection = NULL;
+}
+
+lido_status lido__session_settle(lido_session *session, lido_status outcome) {
+    if (session->failed)
+        session->error.status = outcome;
+    session->begun = session->failed = session->lost = false;
+    session->savepoints = session->savepoints_sent = 0;
+    session->outcome = outcome;
+    session->ended = true;
+    return outcome;
+}
+
+static lido_status end_transaction(lido_session *session) {
+    if (session->options.autocommit || session->options.at_end == LIDO_AT_END_COMMIT)
+        return lido_commit(session);
+    if (!session->begun && !session->failed)
+        return LIDO_OK;
+    lido_rollback(session);
+    return LIDO_ROLLED_BACK;
+}
+
+lido_status lido_session_close(lido_session *session) {
+    if (!lido__session_is_mine(session))
+        return session == NULL ? LIDO_OK : LIDO_ERROR;
+    lido_status outcome = end_transaction(session);
+    lido__rows_free_all(session);
+    lido__session_release(session);
+    lido__arena_done(&session->arena);
+    lido__arena_done(&session->kept);
+    free(session->queue);
+    lido_engine *engine = session->engine;
+    free(session);
+    lido__engine_let_go(engine);
+    return outcome;
+}

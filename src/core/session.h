@@ -1,0 +1,98 @@
+/* A session's inside, for the files of src/core that make it up.
+ *
+ * session.c opens, closes and keeps the error; queue.c runs what is queued; outcome.c ends transactions and
+ * savepoints; statement.c takes statements in; rows.c hands rows out; block.c is the blocks and lido_transact.
+ *
+ * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may be set in any
+ * of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
+#ifndef LIDO_CORE_SESSION_H
+#define LIDO_CORE_SESSION_H
+
+#include <lido/rows.h>
+#include <lido/transaction.h>
+
+#include "core/engine.h"
+
+enum { LIDO__QUEUE_MOST = 1000, LIDO__QUEUE_BYTES_MOST = 1024 * 1024 };
+
+struct lido_rows {
+    lido__result result;
+    lido_session *session;
+    lido_rows *next; /* in the session's list */
+    lido_rows *previous;
+    const lido_value *row; /* the current one; NULL: none */
+};
+
+struct lido_session {
+    lido_engine *engine; /* held */
+    uint64_t owner;      /* who opened it, as lido__await_self says; never changes */
+    lido_session_options options;
+    const char *file; /* where the next call is, in the program */
+    int line;
+
+    lido__connection *connection; /* leased; NULL: none */
+    bool begun;
+    bool failed;
+    bool lost;           /* the transaction is gone: no savepoint can clear the error */
+    int failed_at;       /* how many savepoints were open when it failed */
+    int savepoints;      /* open now */
+    int savepoints_sent; /* how many of them the database has heard of */
+    lido_status outcome; /* of the last transaction that ended, */
+    bool ended;          /* if one has */
+
+    /* What waits to be run, with the next call that waits. */
+    lido__operation *queue;
+    size_t queue_count;
+    size_t queue_capacity;
+    size_t queue_bytes;
+    lido__arena arena; /* what the queue refers to; reset when it is empty */
+
+    lido__arena kept; /* what lives until the session ends */
+    lido_rows *rows;  /* open ones */
+    lido_rows *spare; /* closed ones, to be used again; linked by `next` */
+    lido_rows *stream; /* the one that is being read; it occupies the connection */
+
+    bool block_runs; /* the block around this session has not reached its end */
+    lido_status *block_status;
+    lido_error *block_error;
+
+    lido_error error; /* the sticky one while `failed`; else that of the last transaction */
+};
+
+/* ---- session.c ---- */
+
+/* Whether the caller may touch the session at all. */
+bool lido__session_is_mine(const lido_session *session);
+/* Marks the session failed, its error having been set, and says what was being done. */
+void lido__session_fail(lido_session *session, const char *doing);
+/* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
+bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...)
+    LIDO_FORMAT(4, 5);
+/* Gives the connection back, if there is one. */
+void lido__session_release(lido_session *session);
+/* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns `outcome`. */
+lido_status lido__session_settle(lido_session *session, lido_status outcome);
+
+/* ---- queue.c ---- */
+
+/* Adds an operation (copied); its values and result must live until it was run. False if memory ran out: the session has failed. */
+bool lido__queue_add(lido_session *session, const lido__operation *operation);
+/* Opens the transaction with what is queued next, if it is to be opened and is not yet. */
+bool lido__queue_begin(lido_session *session);
+/* Runs all that is queued. The last operation's outputs go to *last, if it is not NULL. False if anything failed; the
+ * session has failed, too. */
+bool lido__queue_run(lido_session *session, lido__operation *last);
+/* Forgets what is queued from `first` on. */
+void lido__queue_drop(lido_session *session, size_t first);
+
+/* ---- outcome.c ---- */
+
+/* Rolls the transaction back at the database, if it has one; gives the connection back. */
+void lido__transaction_undo(lido_session *session);
+
+/* ---- rows.c ---- */
+
+lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
+void lido__rows_free_all(lido_session *session);
+
+#endif
