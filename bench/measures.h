@@ -1,0 +1,10 @@
+/* The tables that the measure files export. */
+#ifndef LIDO_BENCH_MEASURES_H
+#define LIDO_BENCH_MEASURES_H
+
+#include "harness.h"
+
+extern const bench_measure bench_pg_select[];
+extern const bench_measure bench_sqlite_select[];
+
+#endif

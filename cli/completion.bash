@@ -1,0 +1,20 @@
+# Completion for lido in bash.
+
+_lido() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
+    COMPREPLY=()
+    case $previous in
+    --null | --workers) return ;;
+    esac
+    if ((COMP_CWORD == 1)); then
+        words='check query --help --version'
+    elif [[ $current == -* ]]; then
+        case ${COMP_WORDS[1]} in
+        check) words='--json --workers --help' ;;
+        query) words='--csv --json --null --read-only --table --help' ;;
+        esac
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _lido lido

@@ -1,0 +1,31 @@
+#compdef lido
+# Completion for lido in zsh.
+
+_lido() {
+    local -a commands
+    commands=(
+        'check:connect and show server, latency and settings'
+        'query:run one statement and print its rows'
+    )
+    if ((CURRENT == 2)); then
+        _describe command commands
+        _arguments '--help[show help]' '--version[show the version]'
+        return
+    fi
+    local command=$words[2]
+    shift words
+    ((CURRENT--))
+    case $command in
+    check)
+        _arguments '--json[one JSON object]' '--workers[how many processes will use the database]:number:' \
+            '--help[show help]' '1:URL:'
+        ;;
+    query)
+        _arguments -S -A '-*' '(--csv --json)--table[an aligned table]' '(--table --json)--csv[CSV with a header line]' \
+            '(--table --csv)--json[a JSON array of objects]' '--null[a parameter that reads so is NULL]:word:' \
+            '--read-only[refuse writes]' '--help[show help]' '1:URL or SQL:' '*:parameter:'
+        ;;
+    esac
+}
+
+_lido "$@"

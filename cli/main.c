@@ -1,0 +1,60 @@
+/* The lido command: looks at a database and runs statements with the same settings, and the same code, as the
+ * programs that use the library. Here: which command is meant, and the general help. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+/* clang-format off */
+static const char help[] =
+    "Usage: lido check [OPTION…] [URL]\n"
+    "       lido query [OPTION…] [URL] SQL [PARAM…]\n"
+    "       lido COMMAND --help | --help | --version\n"
+    "\n"
+    "Commands:\n"
+    "  check  connects, shows server, latency and settings, and warns of\n"
+    "         more connections than the server allows\n"
+    "  query  runs one statement and prints its rows as a table, CSV or JSON\n"
+    "\n"
+    "URL: sqlite:///items.db, sqlite:////srv/items.db or\n"
+    "     postgresql://user@host:5432/name?sslmode=require\n"
+    "Without URL, DATABASE_URL or the other DATABASE_ variables name the\n"
+    "database. Anybody on the machine can read a password on a command line:\n"
+    "keep it in DATABASE_URL or, for PostgreSQL, in ~/.pgpass.\n"
+    "\n";
+/* clang-format on */
+
+static exit_status print_help(FILE *stream) {
+    fputs(help, stream);
+    fputs(report_exit_help, stream);
+    return EXIT_DONE;
+}
+
+static exit_status run(int argc, char **argv) {
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "check") == 0)
+        return check_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "query") == 0)
+        return query_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_help(stdout);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("lido %s\n", lido_version());
+        return EXIT_DONE;
+    }
+    return report_usage("lido", "'%s' is not a command; the commands are check and query", argv[1]);
+}
+
+int main(int argc, char **argv) {
+    /* Databases speak UTF-8 with us, whatever the user's locale says; wcwidth needs to know. Numbers stay in the
+     * "C" locale. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    /* In a pipeline whose reader leaves, the signal ends us as it ends cat; some parents hand it on ignored. */
+    signal(SIGPIPE, SIG_DFL);
+    return (int)report_output(run(argc, argv));
+}
