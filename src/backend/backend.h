@@ -6,6 +6,7 @@
 #ifndef LIDO_BACKEND_BACKEND_H
 #define LIDO_BACKEND_BACKEND_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,9 +34,9 @@ typedef struct lido__connection {
     struct lido__connection *previous; /* in the list of those in use */
     int64_t opened_at;                 /* moments of the monotonic clock */
     int64_t idle_since;
-    int64_t taken_at;
-    const char *holder_file; /* where the holder took it */
-    int holder_line;
+    _Atomic int64_t taken_at; /* the holder writes these, and who looks for one that is not given back reads them */
+    _Atomic(const char *) holder_file;
+    atomic_int holder_line;
 } lido__connection;
 
 typedef enum lido__operation_kind {

@@ -8,8 +8,17 @@
 #include "base/convert.h"
 
 void lido__fault_clear(lido_error *error) {
-    if (error != NULL)
-        *error = (lido_error)LIDO_ERROR_INIT;
+    if (error == NULL)
+        return;
+    /* Member by member: the texts' bodies, most of its size, need not be touched. */
+    error->status = LIDO_OK;
+    error->category = LIDO_ERROR_NONE;
+    error->retryable = false;
+    error->native_code = 0;
+    error->line = 0;
+    error->file = NULL;
+    error->sqlstate[0] = error->doing[0] = error->database[0] = error->message[0] = error->hint[0] = '\0';
+    error->statement[0] = error->constraint[0] = error->table[0] = error->column[0] = '\0';
 }
 
 /* `field` is full of a text that did not fit: ends it in a mark that says so. */

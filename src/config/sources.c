@@ -164,7 +164,7 @@ static bool option(lido__draft *draft, lido__setting_index index, const char *me
         return true;
     snprintf(where, sizeof where, "lido_options.%s", rule->name);
     if (!lido__setting_applies(rule, draft->config->type))
-        return lido__draft_refuse_other(draft, where);
+        return true; /* one program, two databases: what is for the other waits for its day */
     if (lido__setting_is_number(rule))
         return lido__draft_number(draft, index, where, number);
     return lido__draft_text(draft, index, LIDO_FROM_OPTIONS, where, text);

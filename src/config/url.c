@@ -191,7 +191,7 @@ static bool check_port(url_reader *reader, span port) {
 
 static bool read_host(url_reader *reader, span element, bool alone, lido__buffer *hosts, lido__buffer *ports) {
     span name;
-    span port;
+    span port = {NULL, 0};
     bool colon = false;
     const char *decoded = NULL;
     if (!split_host(reader, element, &name, &port, &colon))

@@ -100,10 +100,13 @@ static void tell_holders(const lido__pool *pool, lido_error *error) {
     char text[200];
     size_t used = 0;
     text[0] = '\0';
-    for (const lido__connection *at = pool->used; at != NULL && told < HOLDERS_TOLD_MOST && used < sizeof text; at = at->next)
-        if (at->holder_file != NULL)
+    for (lido__connection *at = pool->used; at != NULL && told < HOLDERS_TOLD_MOST && used < sizeof text; at = at->next) {
+        const char *file = atomic_load_explicit(&at->holder_file, memory_order_relaxed);
+        if (file != NULL)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d for %" PRId64 " ms", told++ > 0 ? ", " : "",
-                                     at->holder_file, at->holder_line, (now - at->taken_at) / 1000);
+                                     file, atomic_load_explicit(&at->holder_line, memory_order_relaxed),
+                                     (now - atomic_load_explicit(&at->taken_at, memory_order_relaxed)) / 1000);
+    }
     lido__fault_hint(error, "%s%s%sclose sessions sooner, or raise pool_size or max_overflow", told > 0 ? "held by " : "", text,
                      told > 0 ? "; " : "");
 }
@@ -134,7 +137,10 @@ static lido__connection *open_in_slot(lido__pool *pool, lido_error *error) {
         slot_free(pool);
         return NULL;
     }
-    connection->opened_at = lido__clock_now_us();
+    connection->opened_at = lido__clock_recent_us();
+    pthread_mutex_lock(&pool->lock);
+    used_add(pool, connection);
+    pthread_mutex_unlock(&pool->lock);
     return connection;
 }
 
@@ -176,7 +182,7 @@ static lido__connection *wait_in_queue(lido__pool *pool, bool *may_open, lido_er
     return waiter.given;
 }
 
-/* A connection that was idle or handed over, or the right to open one in *may_open. */
+/* A connection that was idle or handed over, already among those used; or the right to open one in *may_open. */
 static lido__connection *take_or_wait(lido__pool *pool, bool *may_open, lido_error *error) {
     *may_open = false;
     pthread_mutex_lock(&pool->lock);
@@ -190,6 +196,7 @@ static lido__connection *take_or_wait(lido__pool *pool, bool *may_open, lido_err
         return wait_in_queue(pool, may_open, error);
     if (connection != NULL) {
         pool->idle = connection->next;
+        used_add(pool, connection);
     } else {
         pool->open++;
         *may_open = true;
@@ -198,24 +205,28 @@ static lido__connection *take_or_wait(lido__pool *pool, bool *may_open, lido_err
     return connection;
 }
 
+/* Takes an unfit connection's place: its slot stays. */
+static lido__connection *replace(lido__pool *pool, lido__connection *unfit, lido_error *error) {
+    pthread_mutex_lock(&pool->lock);
+    used_remove(pool, unfit);
+    pthread_mutex_unlock(&pool->lock);
+    pool->backend->close(unfit);
+    return open_in_slot(pool, error);
+}
+
 lido__connection *lido__pool_acquire(lido__pool *pool, const char *file, int line, lido_error *error) {
     bool may_open;
     lido__connection *connection = take_or_wait(pool, &may_open, error);
-    if (connection == NULL && !may_open)
+    int64_t now = lido__clock_recent_us();
+    if (connection == NULL && may_open)
+        connection = open_in_slot(pool, error);
+    else if (connection != NULL && !fit_for_use(pool, connection, now))
+        connection = replace(pool, connection, error);
+    if (connection == NULL)
         return NULL;
-    int64_t now = lido__clock_now_us();
-    if (connection != NULL && !fit_for_use(pool, connection, now)) {
-        pool->backend->close(connection);
-        connection = NULL;
-    }
-    if (connection == NULL && (connection = open_in_slot(pool, error)) == NULL)
-        return NULL;
-    connection->taken_at = now;
-    connection->holder_file = file;
-    connection->holder_line = line;
-    pthread_mutex_lock(&pool->lock);
-    used_add(pool, connection);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_store_explicit(&connection->taken_at, now, memory_order_relaxed);
+    atomic_store_explicit(&connection->holder_file, file, memory_order_relaxed);
+    atomic_store_explicit(&connection->holder_line, line, memory_order_relaxed);
     return connection;
 }
 
@@ -226,11 +237,12 @@ static bool is_surplus(const lido__pool *pool) {
 void lido__pool_release(lido__pool *pool, lido__connection *connection) {
     bool keep = !connection->broken && !connection->in_transaction;
     lido__pool_waiter *waiter = NULL;
-    connection->idle_since = lido__clock_now_us();
+    connection->idle_since = lido__clock_recent_us();
     pthread_mutex_lock(&pool->lock);
     used_remove(pool, connection);
     if (keep && (waiter = queue_take_oldest(pool)) != NULL) {
         waiter->given = connection;
+        used_add(pool, connection);
     } else if (keep && !is_surplus(pool)) {
         connection->next = pool->idle;
         pool->idle = connection;

@@ -129,7 +129,7 @@ static bool run_batch(lido_session *session) {
     lido__connection *connection = session->connection;
     lido__batch batch = {.operations = session->queue,
                          .count = session->queue_count,
-                         .deadline = lido__deadline_in_ms(session->options.statement_timeout_ms),
+                         .deadline = lido__deadline_about_ms(session->options.statement_timeout_ms),
                          .error = &session->error};
     bool was_in_transaction = connection->in_transaction;
     bool done = connection->backend->run(connection, &batch);

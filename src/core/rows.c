@@ -88,7 +88,7 @@ bool lido_next(lido_rows *rows) {
     if (rows == NULL || !lido__session_is_mine(rows->session))
         return false;
     lido_error error;
-    error.status = LIDO_OK;
+    lido__fault_clear(&error);
     rows->row = NULL;
     if (rows->result.operations == NULL)
         return false;

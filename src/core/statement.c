@@ -37,10 +37,10 @@ static bool refuse_kind(lido_session *session, const lido__sql *sql) {
 
 /* The scanned text, or NULL: the session has failed. */
 static const lido__sql *scan(lido_session *session, const char *text, bool *loose) {
-    lido_error error = LIDO_ERROR_INIT;
-    lido__sql *sql = lido__sql_cache_get(&session->engine->sql, text, loose, &error);
+    if (session->error.status != LIDO_OK)
+        lido__fault_clear(&session->error); /* the last transaction's */
+    lido__sql *sql = lido__sql_cache_get(&session->engine->sql, text, loose, &session->error);
     if (sql == NULL) {
-        session->error = error;
         lido__fault_field(session->error.statement, sizeof session->error.statement, text);
         lido__session_fail(session, "reading a statement");
         return NULL;

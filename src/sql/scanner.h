@@ -32,7 +32,7 @@ typedef enum lido__token_kind {
 typedef struct lido__token {
     lido__token_kind kind;
     lido__sql_keyword keyword; /* that a word is; or the sign */
-    size_t start; /* in bytes from the start of the text */
+    size_t start;              /* in bytes from the start of the text */
     size_t size;
 } lido__token;
 

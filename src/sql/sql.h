@@ -29,9 +29,9 @@ enum {
 
 /* Immutable once made; one allocation. */
 typedef struct lido__sql {
-    uint64_t hash;    /* of `text` */
-    size_t size;      /* bytes of `text` */
-    const char *text; /* as the program wrote it */
+    uint64_t hash;          /* of `text` */
+    size_t size;            /* bytes of `text` */
+    const char *text;       /* as the program wrote it */
     const char *translated; /* for the database; PostgreSQL: $n, ~; SQLite: ?n */
     size_t translated_size;
     lido__sql_kind kind;

@@ -111,9 +111,6 @@ static void test_faulty_options_are_named(void **state) {
     REFUSED("sqlite://", cache_size, 1, "lido_options.cache_size is 1: allowed is 65536 to 1099511627776 bytes");
     REFUSED("sqlite://", journal_mode, "wall", "lido_options.journal_mode is \"wall\": allowed is one of wal, delete");
     REFUSED("sqlite://", database, "", "lido_options.database is empty");
-    REFUSED("sqlite://", user, "me", "lido_options.user is set, which is for PostgreSQL, but the database is SQLite");
-    REFUSED("sqlite://", password, PASSWORD, "lido_options.password is set, which is for PostgreSQL");
-    REFUSED("postgresql://", busy_timeout_ms, 1, "lido_options.busy_timeout_ms is set, which is for SQLite");
     REFUSED("postgresql://", password, "", "lido_options.password is empty");
     REFUSED("postgresql://", host, "h:1", "lido_options.host is \"h:1\"");
     REFUSED("postgresql://h1,h2", port, "1,2,3", "lido_options.port lists 3 ports, but there are 2 hosts");
@@ -121,6 +118,22 @@ static void test_faulty_options_are_named(void **state) {
     REFUSED("postgresql://", sslmode, "true", "lido_options.sslmode is \"true\": allowed is one of disable");
     REFUSED("postgresql://", database, "postgres://u:" PASSWORD "@h", "lido_options.database is a URL");
 #undef REFUSED
+}
+
+static void test_options_for_the_other_database_wait_for_their_day(void **state) {
+    (void)state;
+    lido__config config;
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.user = "me";
+    options.password = PASSWORD;
+    options.busy_timeout_ms = 1;
+    accept(&config, "sqlite://", &options);
+    assert_int_equal(config.busy_timeout_ms, 1);
+    assert_null(config.user);
+    lido__config_done(&config);
+    accept(&config, "postgresql://", &options);
+    assert_string_equal(config.user, "me");
+    lido__config_done(&config);
 }
 
 static void test_options_must_be_initialised(void **state) {
@@ -270,6 +283,7 @@ int main(void) {
         cmocka_unit_test_setup(test_booleans_have_eight_spellings, environment_clear),
         cmocka_unit_test_setup(test_words_are_kept_in_lower_case, environment_clear),
         cmocka_unit_test_setup(test_faulty_options_are_named, environment_clear),
+        cmocka_unit_test_setup(test_options_for_the_other_database_wait_for_their_day, environment_clear),
         cmocka_unit_test_setup(test_options_must_be_initialised, environment_clear),
         cmocka_unit_test_setup(test_options_of_an_older_program_are_shorter, environment_clear),
         cmocka_unit_test_setup(test_every_setting_of_the_database_is_listed_once, environment_clear),

@@ -30,7 +30,7 @@ static void check_tokens_cover(const char *text, size_t size, lido__database_typ
     assert_int_equal(end, size);
 }
 
-/* Takes a script apart until nothing is left; true: it came apart into statements that do not overlap. */
+/* Takes a script apart until nothing is left. */
 static void check_comes_apart(const char *text, size_t size, lido__database_type type) {
     for (;;) {
         size_t first = lido__sql_first_statement(text, size, type);

@@ -192,10 +192,17 @@ static void batch_finish(postgres_connection *connection, const lido__batch *bat
     connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
 }
 
+/* A transaction around an operation that stands alone is nobody else's to end. */
+static void end_own_transaction(postgres_connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
+    if (!connection->base.broken)
+        lido__postgres_command(connection, "ROLLBACK", &ignored);
+    connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
+}
+
 bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     postgres_connection *connection = (postgres_connection *)base;
     bool was_in_transaction = base->in_transaction;
-    lido_error ignored = LIDO_ERROR_INIT;
     postgres_exchange exchange = {.connection = connection, .batch = batch, .first = 0, .end = batch->count};
     batch->failed = batch->count;
     bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
@@ -203,10 +210,7 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     if (!done && exchange.stale != SIZE_MAX)
         done = run_again(&exchange, was_in_transaction, stream);
     batch_finish(connection, batch);
-    /* A transaction around an operation that stands alone is nobody else's to end. */
-    if (!done && base->in_transaction && !was_in_transaction && !base->broken && batch->operations[0].alone) {
-        lido__postgres_command(connection, "ROLLBACK", &ignored);
-        base->in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
-    }
+    if (!done && base->in_transaction && !was_in_transaction && batch->operations[0].alone)
+        end_own_transaction(connection);
     return done;
 }

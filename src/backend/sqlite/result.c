@@ -12,7 +12,7 @@ typedef struct stored_row {
 } stored_row;
 
 typedef struct stored_rows {
-    const char **names;
+    const char *names;           /* the columns', as the statement has them; it may go before the rows do */
     sqlite_statement *streaming; /* NULL: all rows are in the list */
     lido_value *values;          /* of a stream's current row */
     bool first_stepped;          /* a stream's first row is there already */
@@ -21,7 +21,10 @@ typedef struct stored_rows {
 
 static const char *column_name(const lido__result *result, size_t index) {
     const stored_rows *rows = result->state;
-    return rows->names[index];
+    const char *name = rows->names;
+    while (index-- > 0)
+        name += strlen(name) + 1;
+    return name;
 }
 
 static int step_stored(lido__result *result, const lido_value **row, lido_error *error) {
@@ -87,20 +90,13 @@ static const lido__result_operations stream_operations = {column_name, step_stre
 
 /* The frame of a result: columns and their names, before any row. NULL if memory ran out. */
 static stored_rows *result_begin(lido__result *result, const sqlite_statement *statement) {
-    size_t columns = (size_t)statement->columns;
     stored_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows);
-    const char **names = lido__arena_allocate(&result->arena, sizeof *names * columns);
+    const char *names = lido__arena_copy(&result->arena, statement->names, statement->names_size);
     if (rows == NULL || names == NULL)
         return NULL;
-    for (size_t i = 0; i < columns; i++) {
-        const char *name = sqlite3_column_name(statement->handle, (int)i);
-        names[i] = name != NULL ? lido__arena_copy(&result->arena, name, strlen(name)) : NULL;
-        if (names[i] == NULL)
-            return NULL;
-    }
     *rows = (stored_rows){.names = names};
     result->state = rows;
-    result->columns = columns;
+    result->columns = (size_t)statement->columns;
     result->operations = &stored_operations;
     return rows;
 }
@@ -121,7 +117,7 @@ bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *s
     int code = sqlite3_step(statement->handle);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return lido__sqlite_fault(connection, code, false, error);
-    if (result != NULL && (!lido__sqlite_read_kinds(statement) || result_begin(result, statement) == NULL))
+    if (result != NULL && (!lido__sqlite_read_columns(statement) || result_begin(result, statement) == NULL))
         return lido__fault_memory(error, "reading the rows");
     for (; code == SQLITE_ROW; code = sqlite3_step(statement->handle)) {
         if (result == NULL)
@@ -145,7 +141,7 @@ bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *s
     int code = sqlite3_step(statement->handle);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return lido__sqlite_fault(connection, code, false, error);
-    stored_rows *rows = lido__sqlite_read_kinds(statement) ? result_begin(result, statement) : NULL;
+    stored_rows *rows = lido__sqlite_read_columns(statement) ? result_begin(result, statement) : NULL;
     if (rows != NULL)
         rows->values = lido__arena_allocate(&result->arena, sizeof(lido_value) * (result->columns + 1));
     if (rows == NULL || rows->values == NULL)

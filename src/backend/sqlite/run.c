@@ -10,6 +10,7 @@
 void lido__sqlite_statement_free(sqlite_statement *statement) {
     sqlite3_finalize(statement->handle);
     free(statement->kinds);
+    free(statement->names);
     lido__cached_statement_free(&statement->cached);
 }
 

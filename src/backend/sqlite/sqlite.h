@@ -16,6 +16,8 @@ typedef struct sqlite_statement {
     int columns;
     int reprepared;      /* SQLite's count of re-preparations when `kinds` was read */
     lido_kind *kinds;    /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
+    char *names;         /* the columns' names, one behind the other, each ending in NUL */
+    size_t names_size;
 } sqlite_statement;
 
 typedef enum sqlite_control {
@@ -50,8 +52,8 @@ bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, c
  * memory ran out. Without it, texts live until the next step. */
 bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values);
 
-/* What the statement's columns were declared to hold, if that is not known yet or the schema changed. */
-bool lido__sqlite_read_kinds(sqlite_statement *statement);
+/* The columns' names and what they were declared to hold, if that is not known yet or the schema changed. */
+bool lido__sqlite_read_columns(sqlite_statement *statement);
 
 /* Steps a statement that has been bound: reads all its rows into the operation's result, or drops them. */
 bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation, lido_error *error);

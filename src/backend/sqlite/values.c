@@ -75,7 +75,26 @@ static lido_kind kind_of_declaration(const char *declared) {
     return LIDO_KIND_NULL;
 }
 
-bool lido__sqlite_read_kinds(sqlite_statement *statement) {
+static bool read_names(sqlite_statement *statement, int columns) {
+    lido__buffer names = LIDO__BUFFER_INIT;
+    bool read = true;
+    for (int i = 0; read && i < columns; i++) {
+        const char *name = sqlite3_column_name(statement->handle, i);
+        read = name != NULL;
+        if (read)
+            lido__buffer_append(&names, name, strlen(name) + 1);
+    }
+    if (!read || names.out_of_memory) {
+        lido__buffer_done(&names);
+        return false;
+    }
+    free(statement->names);
+    statement->names = names.data;
+    statement->names_size = names.size;
+    return true;
+}
+
+bool lido__sqlite_read_columns(sqlite_statement *statement) {
     int reprepared = sqlite3_stmt_status(statement->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
     if (statement->kinds != NULL && reprepared == statement->reprepared)
         return true;
@@ -88,7 +107,10 @@ bool lido__sqlite_read_kinds(sqlite_statement *statement) {
     statement->kinds = kinds;
     statement->columns = columns;
     statement->reprepared = reprepared;
-    return true;
+    if (read_names(statement, columns))
+        return true;
+    statement->reprepared = -1; /* read them again next time */
+    return false;
 }
 
 static bool take_bytes(lido_value *value, const void *bytes, int size, lido__arena *arena, bool copy) {
