@@ -18,8 +18,7 @@ typedef struct lido_engine lido_engine;
  * copied. `error`: NULL, or where to write what is wrong (configuration, out of memory).
  *
  * Returns the engine, to be closed with lido_engine_close, or NULL. Never waits. Safe from any thread. */
-LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error)
-    LIDO_USE_RESULT;
+LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error) LIDO_USE_RESULT;
 
 /* Closes the idle connections and refuses new sessions. Sessions still open go on; the engine is freed when
  * the last of them closes, so they must be closed by the threads that own them. NULL is allowed.
@@ -32,12 +31,12 @@ LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_
 
 /* What the other side is, as lido_engine_inspect found it. Texts are cut where they do not fit. */
 typedef struct lido_server {
-    char backend[16];   /* "sqlite" or "postgresql" */
-    char database[160]; /* the URL without password */
-    char version[64];   /* "15.20" */
-    char tls[64];       /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "off", or "" where there is no network */
-    int64_t connect_us; /* how long opening a connection took, in microseconds */
-    int64_t latency_us; /* how long the quickest of a few round trips took, in microseconds */
+    char backend[16];     /* "sqlite" or "postgresql" */
+    char database[160];   /* the URL without password */
+    char version[64];     /* "15.20" */
+    char tls[64];         /* "TLSv1.3 TLS_AES_256_GCM_SHA384", "off", or "" where there is no network */
+    int64_t connect_us;   /* how long opening a connection took, in microseconds */
+    int64_t latency_us;   /* how long the quickest of a few round trips took, in microseconds */
     int connection_limit; /* how many connections the server gives to ordinary users; 0: no limit known */
 } lido_server;
 

@@ -67,7 +67,8 @@ typedef struct lido_error {
 } lido_error;
 
 /* An error that says "no error"; initialise with it. */
-#define LIDO_ERROR_INIT {LIDO_OK, LIDO_ERROR_NONE, false, 0, "", 0, NULL, "", "", "", "", "", "", "", ""}
+#define LIDO_ERROR_INIT \
+    { LIDO_OK, LIDO_ERROR_NONE, false, 0, "", 0, NULL, "", "", "", "", "", "", "", "" }
 
 /* The category's name in words, "unique violation"; static text. Never waits; safe from anywhere. */
 LIDO_API const char *lido_category_name(lido_category category);

@@ -55,20 +55,15 @@ typedef struct lido_options {
     int wal_autocheckpoint;     /* checkpoint when the WAL has this many pages; 0: never; default 1 000 */
 } lido_options;
 
-#define LIDO_OPTIONS_INIT                                                                                    \
-    {                                                                                                        \
-        sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET,  \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL,  \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET                                       \
+#define LIDO_OPTIONS_INIT \
+    { \
+        sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
     }
 
 /* Where a setting's value came from. */
-typedef enum lido_origin {
-    LIDO_FROM_DEFAULT = 0,
-    LIDO_FROM_ENVIRONMENT,
-    LIDO_FROM_URL,
-    LIDO_FROM_OPTIONS
-} lido_origin;
+typedef enum lido_origin { LIDO_FROM_DEFAULT = 0, LIDO_FROM_ENVIRONMENT, LIDO_FROM_URL, LIDO_FROM_OPTIONS } lido_origin;
 
 /* One effective setting. The texts belong to the engine. */
 typedef struct lido_setting {

@@ -58,6 +58,7 @@ LIDO_END_C
 #define lido_query_value(session, ...) lido_query_valuev(LIDO_HERE(session), LIDO_ARGUMENTS(__VA_ARGS__))
 
 /* Reads the current row into variables, each by its own type: while (lido_next(r) && lido_scan(r, &id, &name)) */
-#define lido_scan(rows, ...) lido_scanv(rows, LIDO_COUNT(__VA_ARGS__), (const lido_target[]){LIDO_MAP(LIDO_TARGET, __VA_ARGS__)})
+#define lido_scan(rows, ...) \
+    lido_scanv(rows, LIDO_COUNT(__VA_ARGS__), (const lido_target[]){LIDO_MAP(LIDO_TARGET, __VA_ARGS__)})
 
 #endif

@@ -38,9 +38,10 @@ LIDO_API lido_status lido_transact(lido_engine *engine, const lido_transact_opti
 
 /* The plain functions behind the blocks. */
 LIDO_API lido_session *lido_block_open(lido_engine *engine, const lido_session_options *options, lido_status *outcome);
-LIDO_API lido_session *lido_block_open_error(lido_engine *engine, const lido_session_options *options, lido_error *outcome);
-LIDO_API bool lido_block_runs(lido_session *session); /* true until the end was reached */
-LIDO_API void lido_block_end(lido_session *session);  /* the end was reached: commit */
+LIDO_API lido_session *lido_block_open_error(lido_engine *engine, const lido_session_options *options,
+                                             lido_error *outcome);
+LIDO_API bool lido_block_runs(lido_session *session);   /* true until the end was reached */
+LIDO_API void lido_block_end(lido_session *session);    /* the end was reached: commit */
 LIDO_API void lido_block_leave(lido_session **session); /* left: roll back what is open, close, tell the outcome */
 
 typedef struct lido_savepoint_block {
@@ -57,6 +58,9 @@ LIDO_API void lido_savepoint_block_end(lido_savepoint_block *block);
 LIDO_API void lido_savepoint_block_leave(lido_savepoint_block *block);
 
 LIDO_END_C
+
+/* clang-format 14 does not know _Generic. */
+/* clang-format off */
 
 #define lido_transaction(db, engine, outcome) lido_transaction_with(db, engine, NULL, outcome)
 
@@ -80,6 +84,8 @@ LIDO_END_C
              (outcome), lido_status *: lido_savepoint_block_open,                                            \
              lido_error *: lido_savepoint_block_open_error)(lido_at(db, __FILE__, __LINE__), outcome);       \
          block.runs; lido_savepoint_block_end(&block))
+
+/* clang-format on */
 
 #define LIDO_JOIN(a, b) LIDO_JOIN_(a, b)
 #define LIDO_JOIN_(a, b) a##b

@@ -52,8 +52,8 @@ lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline);
 uint64_t lido__await_self(void);
 
 static inline lido__await_outcome lido__await_descriptor(int descriptor, bool read, bool write, int64_t deadline) {
-    return lido__await(&(lido__wait){.kind = LIDO__WAIT_DESCRIPTOR, .descriptor = descriptor, .read = read, .write = write},
-                       deadline);
+    return lido__await(
+        &(lido__wait){.kind = LIDO__WAIT_DESCRIPTOR, .descriptor = descriptor, .read = read, .write = write}, deadline);
 }
 
 static inline void lido__await_moment(int64_t moment) {

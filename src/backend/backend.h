@@ -71,10 +71,10 @@ typedef struct lido__operation {
 
     bool loose_sql; /* the core's: `sql` is freed with the batch */
 
-    bool done;     /* out: the database has said that it is done */
-    bool in_doubt; /* out: it was sent, and whether it was done is not known */
-    int64_t affected;  /* out */
-    int64_t last_key;  /* out */
+    bool done;        /* out: the database has said that it is done */
+    bool in_doubt;    /* out: it was sent, and whether it was done is not known */
+    int64_t affected; /* out */
+    int64_t last_key; /* out */
 } lido__operation;
 
 /* Operations that travel together: in one round trip where the database has round trips. After a failure the rest is

@@ -18,7 +18,8 @@ typedef struct lido__buffer {
     bool out_of_memory; /* an append failed; later ones do nothing */
 } lido__buffer;
 
-#define LIDO__BUFFER_INIT {NULL, 0, 0, false}
+#define LIDO__BUFFER_INIT \
+    { NULL, 0, 0, false }
 
 void lido__buffer_done(lido__buffer *buffer);
 void lido__buffer_clear(lido__buffer *buffer); /* empties it, keeps the memory */
@@ -39,7 +40,8 @@ typedef struct lido__arena {
     char *end;
 } lido__arena;
 
-#define LIDO__ARENA_INIT {NULL, NULL, NULL}
+#define LIDO__ARENA_INIT \
+    { NULL, NULL, NULL }
 
 /* Memory aligned for any type, not cleared; NULL if there is none. Size 0 gives a valid pointer. */
 void *lido__arena_allocate(lido__arena *arena, size_t size);

@@ -94,7 +94,8 @@ int lido_savepoint_begin(lido_session *session) {
     if (!lido__session_is_mine(session))
         return 0;
     if (session->options.autocommit) {
-        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "a savepoint needs a transaction, and the session is in autocommit mode");
+        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL,
+                             "a savepoint needs a transaction, and the session is in autocommit mode");
         return 0;
     }
     close_stream(session);

@@ -37,17 +37,19 @@ static bool check_value(lido_session *session, const lido__sql *sql, size_t inde
             break;
         return true;
     case LIDO_KIND_INVALID:
-        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu: %s", index + 1, value->as.text);
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu: %s", index + 1,
+                                    value->as.text);
     }
-    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is larger than 2 GiB, or no value at all",
-                                index + 1);
+    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                "parameter %zu is larger than 2 GiB, or no value at all", index + 1);
 }
 
 static bool check_count(lido_session *session, const lido__sql *sql, size_t count) {
     if (count == sql->parameter_count)
         return true;
-    return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the statement takes %zu parameter%s and got %zu",
-                                sql->parameter_count, sql->parameter_count == 1 ? "" : "s", count);
+    return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
+                                "the statement takes %zu parameter%s and got %zu", sql->parameter_count,
+                                sql->parameter_count == 1 ? "" : "s", count);
 }
 
 static const lido_value *find_named(const lido_value *values, size_t count, const char *name) {
@@ -123,5 +125,6 @@ bool lido__parameters_copy(lido_session *session, size_t count, const lido_value
         copied = copies[i].as.text != NULL;
     }
     *values = copies;
-    return copied || lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
+    return copied ||
+           lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
 }

@@ -9,7 +9,8 @@
 #include "base/fault.h"
 
 enum {
-    LOOK_AFTER_US = 1000, /* a connection used less than this ago is not looked at: the look would cost more than it saves */
+    LOOK_AFTER_US =
+        1000, /* a connection used less than this ago is not looked at: the look would cost more than it saves */
     HOLDERS_TOLD_MOST = 3
 };
 
@@ -100,15 +101,17 @@ static void tell_holders(const lido__pool *pool, lido_error *error) {
     char text[200];
     size_t used = 0;
     text[0] = '\0';
-    for (lido__connection *at = pool->used; at != NULL && told < HOLDERS_TOLD_MOST && used < sizeof text; at = at->next) {
+    for (lido__connection *at = pool->used; at != NULL && told < HOLDERS_TOLD_MOST && used < sizeof text;
+         at = at->next) {
         const char *file = atomic_load_explicit(&at->holder_file, memory_order_relaxed);
         if (file != NULL)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d for %" PRId64 " ms", told++ > 0 ? ", " : "",
-                                     file, atomic_load_explicit(&at->holder_line, memory_order_relaxed),
-                                     (now - atomic_load_explicit(&at->taken_at, memory_order_relaxed)) / 1000);
+            used +=
+                (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d for %" PRId64 " ms", told++ > 0 ? ", " : "",
+                                 file, atomic_load_explicit(&at->holder_line, memory_order_relaxed),
+                                 (now - atomic_load_explicit(&at->taken_at, memory_order_relaxed)) / 1000);
     }
-    lido__fault_hint(error, "%s%s%sclose sessions sooner, or raise pool_size or max_overflow", told > 0 ? "held by " : "", text,
-                     told > 0 ? "; " : "");
+    lido__fault_hint(error, "%s%s%sclose sessions sooner, or raise pool_size or max_overflow",
+                     told > 0 ? "held by " : "", text, told > 0 ? "; " : "");
 }
 
 /* ---- Outside the lock ---- */
@@ -149,8 +152,9 @@ static lido__connection *exhausted(lido__pool *pool, lido_error *error) {
     if (pool->closed) {
         lido__fault(error, LIDO_ERROR_MISUSE, "the engine was closed while a connection was waited for");
     } else {
-        lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED, "no connection came free within %" PRId64 " ms: all %d are in use",
-                    pool->config->pool_timeout_ms, pool->open);
+        lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
+                    "no connection came free within %" PRId64 " ms: all %d are in use", pool->config->pool_timeout_ms,
+                    pool->open);
         tell_holders(pool, error);
     }
     pthread_mutex_unlock(&pool->lock);

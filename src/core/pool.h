@@ -17,11 +17,11 @@ typedef struct lido__pool {
     const lido__backend *backend;
     void *database;
 
-    pthread_mutex_t lock;    /* guards all below */
+    pthread_mutex_t lock; /* guards all below */
     bool closed;
-    lido__connection *idle;  /* newest first */
-    lido__connection *used;  /* taken by somebody, newest first */
-    int open;                /* idle, used, and being opened */
+    lido__connection *idle; /* newest first */
+    lido__connection *used; /* taken by somebody, newest first */
+    int open;               /* idle, used, and being opened */
     lido__pool_waiter *oldest;
     lido__pool_waiter *newest;
 } lido__pool;

@@ -16,7 +16,8 @@ static bool queue_reserve(lido_session *session) {
     size_t capacity = session->queue_capacity > 0 ? session->queue_capacity * 2 : QUEUE_FIRST;
     lido__operation *queue = realloc(session->queue, capacity * sizeof *queue);
     if (queue == NULL)
-        return lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
+        return lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL,
+                                    "out of memory while queueing a statement");
     session->queue = queue;
     session->queue_capacity = capacity;
     return true;

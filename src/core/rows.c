@@ -127,7 +127,8 @@ static void refuse_name(lido_rows *rows, const char *name) {
     char names[NAMES_TOLD_MOST] = "";
     size_t used = 0;
     for (size_t i = 0; i < rows->result.columns && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", lido_column_name(rows, i));
+        used +=
+            (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", lido_column_name(rows, i));
     lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column \"%s\" among: %s", name, names);
 }
 
@@ -149,7 +150,8 @@ static const lido_value *value_at(lido_rows *rows, size_t index) {
     if (index == SIZE_MAX) /* what lido_column gave for a name that is not there, and it has said so */
         return NULL;
     if (rows->row == NULL)
-        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no current row: call lido_next first, and heed its answer");
+        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL,
+                             "there is no current row: call lido_next first, and heed its answer");
     else
         lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column %zu: the rows have %zu", index,
                              rows->result.columns);
@@ -168,18 +170,18 @@ bool lido_is_null(lido_rows *rows, size_t index) {
 
 static bool refuse_value(lido_rows *rows, size_t index, const char *wanted, const char *why) {
     const char *name = lido_column_name(rows, index);
-    return lido__session_refuse(rows->session, LIDO_ERROR_TYPE, NULL, "column %zu (%s) cannot be read as %s: it %s", index,
-                                name != NULL ? name : "", wanted, why);
+    return lido__session_refuse(rows->session, LIDO_ERROR_TYPE, NULL, "column %zu (%s) cannot be read as %s: it %s",
+                                index, name != NULL ? name : "", wanted, why);
 }
 
-#define GETTER(result_type, name, empty, wanted, ...)                                                        \
-    result_type name(lido_rows *rows, size_t index) {                                                        \
-        result_type out = empty;                                                                             \
-        const lido_value *value = value_at(rows, index);                                                     \
-        const char *why = value != NULL ? __VA_ARGS__ : NULL;                                                \
-        if (why != NULL)                                                                                     \
-            refuse_value(rows, index, wanted, why);                                                          \
-        return out;                                                                                          \
+#define GETTER(result_type, name, empty, wanted, ...) \
+    result_type name(lido_rows *rows, size_t index) { \
+        result_type out = empty; \
+        const lido_value *value = value_at(rows, index); \
+        const char *why = value != NULL ? __VA_ARGS__ : NULL; \
+        if (why != NULL) \
+            refuse_value(rows, index, wanted, why); \
+        return out; \
     }
 
 GETTER(bool, lido_get_bool, false, "a bool", lido__convert_bool(value, &out))
@@ -218,8 +220,9 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (value_at(rows, 0) == NULL)
         return false;
     if (count != rows->result.columns)
-        return lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "the rows have %zu columns and lido_scan got %zu targets",
-                                    rows->result.columns, count);
+        return lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL,
+                                    "the rows have %zu columns and lido_scan got %zu targets", rows->result.columns,
+                                    count);
     for (size_t i = 0; i < count; i++) {
         const char *why = lido__convert_target(&rows->row[i], &rows->result.arena, &targets[i]);
         if (why != NULL)

@@ -16,11 +16,12 @@ static const lido_error memoryless_error = {.status = LIDO_ERROR,
                                             .doing = "opening a session",
                                             .message = "out of memory"};
 
-static const lido_error not_yours = {.status = LIDO_ERROR,
-                                     .category = LIDO_ERROR_MISUSE,
-                                     .doing = "using a session",
-                                     .message = "the session belongs to another thread",
-                                     .hint = "open a session in the thread that uses it; the pool is shared, sessions are not"};
+static const lido_error not_yours = {
+    .status = LIDO_ERROR,
+    .category = LIDO_ERROR_MISUSE,
+    .doing = "using a session",
+    .message = "the session belongs to another thread",
+    .hint = "open a session in the thread that uses it; the pool is shared, sessions are not"};
 
 static const lido_error no_session = {
     .status = LIDO_ERROR, .category = LIDO_ERROR_MISUSE, .doing = "using a session", .message = "the session is NULL"};

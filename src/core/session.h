@@ -47,9 +47,9 @@ struct lido_session {
     size_t queue_bytes;
     lido__arena arena; /* what the queue refers to; reset when it is empty */
 
-    lido__arena kept; /* what lives until the session ends */
-    lido_rows *rows;  /* open ones */
-    lido_rows *spare; /* closed ones, to be used again; linked by `next` */
+    lido__arena kept;  /* what lives until the session ends */
+    lido_rows *rows;   /* open ones */
+    lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
 
     bool block_runs; /* the block around this session has not reached its end */

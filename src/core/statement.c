@@ -27,11 +27,13 @@ static bool refuse_kind(lido_session *session, const lido__sql *sql) {
     if (sql->kind == LIDO__SQL_EMPTY)
         return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the SQL text holds no statement");
     if (sql->many)
-        return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
-                                    "the SQL text holds more than one statement: use lido_script, or one call for each");
+        return lido__session_refuse(
+            session, LIDO_ERROR_MISUSE, sql->text,
+            "the SQL text holds more than one statement: use lido_script, or one call for each");
     if (sql->kind == LIDO__SQL_TRANSACTION)
-        return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
-                                    "transactions are the session's: use lido_commit, lido_rollback and lido_savepoint");
+        return lido__session_refuse(
+            session, LIDO_ERROR_MISUSE, sql->text,
+            "transactions are the session's: use lido_commit, lido_rollback and lido_savepoint");
     return true;
 }
 
@@ -80,7 +82,8 @@ int64_t lido_execv(lido_session *session, const char *sql, size_t count, const l
     return operation.affected;
 }
 
-static lido_rows *run_for_rows(lido_session *session, const char *sql, size_t count, const lido_value *values, bool stream) {
+static lido_rows *run_for_rows(lido_session *session, const char *sql, size_t count, const lido_value *values,
+                               bool stream) {
     lido_rows *rows = lido__session_is_mine(session) ? lido__rows_new(session) : NULL;
     if (rows == NULL)
         return NULL;
@@ -140,7 +143,8 @@ int64_t lido_script(lido_session *session, const char *sql) {
     size_t size;
     if (!session_is_ready(session, sql))
         return 0;
-    for (size_t left = strlen(sql); (size = lido__sql_first_statement(sql, left, session->engine->config.type)) > 0; sql += size, left -= size) {
+    for (size_t left = strlen(sql); (size = lido__sql_first_statement(sql, left, session->engine->config.type)) > 0;
+         sql += size, left -= size) {
         char *statement = strndup(sql, size);
         if (statement == NULL)
             lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while reading a script");

@@ -12,8 +12,8 @@
 /* cmocka needs those before it */
 #include <setjmp.h>
 
-#include <cmocka.h>
 #include <lido.h>
+#include <cmocka.h>
 
 typedef void scenario_story(lido_engine *engine);
 

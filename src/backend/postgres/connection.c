@@ -37,9 +37,9 @@ static bool is_network_name(const lido__host *host) {
 typedef struct attempt {
     const lido__config *config;
     const lido__host *host;
-    const char *address;        /* NULL: libpq finds it (a unix socket) */
-    const char *server_wanted;  /* target_session_attrs of this pass */
-    char where[160];            /* for messages: "db1:5432" */
+    const char *address;       /* NULL: libpq finds it (a unix socket) */
+    const char *server_wanted; /* target_session_attrs of this pass */
+    char where[160];           /* for messages: "db1:5432" */
 } attempt;
 
 static PGconn *start(const attempt *try) {
@@ -99,7 +99,8 @@ static bool settle(postgres_connection *connection, lido_error *error) {
     const char *strings = PQparameterStatus(connection->wire, "standard_conforming_strings");
     if (PQserverVersion(connection->wire) < OLDEST_SERVER)
         return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
-    if (dates != NULL && strncmp(dates, "ISO", 3) != 0 && !lido__postgres_command(connection, "SET datestyle = ISO", error))
+    if (dates != NULL && strncmp(dates, "ISO", 3) != 0 &&
+        !lido__postgres_command(connection, "SET datestyle = ISO", error))
         return false;
     return strings == NULL || strcmp(strings, "on") == 0 ||
            lido__postgres_command(connection, "SET standard_conforming_strings = on", error);

@@ -60,7 +60,8 @@ static size_t write_number(const numeric *number, char *text) {
     return (size_t)(end - text);
 }
 
-const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size, lido__arena *arena, size_t *text_size) {
+const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size, lido__arena *arena,
+                                        size_t *text_size) {
     if (size < HEADER)
         return NULL;
     numeric number = {(int)read_16(bytes), (int16_t)read_16(bytes + 2), read_16(bytes + 4), (int)read_16(bytes + 6),

@@ -49,7 +49,8 @@ static const char *encode_one(const lido_value *value, lido__arena *scratch) {
     return NULL;
 }
 
-bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation, postgres_parameters *parameters) {
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation,
+                           postgres_parameters *parameters) {
     lido__arena *scratch = &connection->scratch;
     size_t count = operation->count;
     *parameters = (postgres_parameters){.count = (int)count};

@@ -31,7 +31,7 @@ typedef struct postgres_connection {
     PGconn *wire;
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
-    uint64_t statements_made;   /* names are never used again */
+    uint64_t statements_made; /* names are never used again */
     postgres_statement *retired;
     lido__arena scratch; /* parameters on their way out; reset for each batch */
     int64_t deadline;    /* of what is under way */
@@ -69,7 +69,8 @@ void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *e
 /* ---- parameters.c ---- */
 
 /* Puts an operation's values into the connection's scratch; false if memory ran out. */
-bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation, postgres_parameters *parameters);
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation,
+                           postgres_parameters *parameters);
 
 /* ---- values.c ---- */
 
@@ -89,14 +90,14 @@ const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size,
 bool lido__postgres_keep_result(lido__operation *operation, PGresult *result, lido_error *error);
 /* What a stream leaves behind at its end, for the transaction to go on or to end. */
 typedef enum postgres_stream_end {
-    STREAM_ENDS_ALONE,            /* nothing: it was a transaction of its own */
-    STREAM_ENDS_TRANSACTION,      /* the transaction opened for it */
-    STREAM_ENDS_SAVEPOINT         /* a savepoint set before it: what cancelling it goes back to */
+    STREAM_ENDS_ALONE,       /* nothing: it was a transaction of its own */
+    STREAM_ENDS_TRANSACTION, /* the transaction opened for it */
+    STREAM_ENDS_SAVEPOINT    /* a savepoint set before it: what cancelling it goes back to */
 } postgres_stream_end;
 
 /* Takes over the first result of a statement in single-row mode. */
 bool lido__postgres_open_stream(postgres_connection *connection, lido__operation *operation, PGresult *first,
-                          postgres_stream_end end, lido_error *error);
+                                postgres_stream_end end, lido_error *error);
 
 /* ---- run.c ---- */
 

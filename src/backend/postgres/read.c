@@ -9,9 +9,8 @@
 static bool is_stale(const PGresult *result) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
-    return sqlstate != NULL &&
-           (strcmp(sqlstate, "26000") == 0 ||
-            (strcmp(sqlstate, "0A000") == 0 && function != NULL && strcmp(function, "RevalidateCachedQuery") == 0));
+    return sqlstate != NULL && (strcmp(sqlstate, "26000") == 0 || (strcmp(sqlstate, "0A000") == 0 && function != NULL &&
+                                                                   strcmp(function, "RevalidateCachedQuery") == 0));
 }
 
 /* The server has answered operation `index` with an error: it was not done, nor what came after it up to

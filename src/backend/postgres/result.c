@@ -9,14 +9,14 @@
 
 /* Behind a result's `state`. */
 typedef struct kept_rows {
-    PGresult *result;    /* all rows, or a stream's current one; NULL once released */
-    lido_value *values;  /* of the current row */
-    bool waiting;        /* a stream's first result has not been stepped to yet */
-    bool over;           /* a stream's end was read */
-    bool cancellable;    /* a stream's rest may be cancelled: it only reads */
+    PGresult *result;   /* all rows, or a stream's current one; NULL once released */
+    lido_value *values; /* of the current row */
+    bool waiting;       /* a stream's first result has not been stepped to yet */
+    bool over;          /* a stream's end was read */
+    bool cancellable;   /* a stream's rest may be cancelled: it only reads */
     postgres_stream_end end;
-    lido__arena row;     /* a stream's current values that had to be made */
-    const char **names;  /* a stream's: its results come and go */
+    lido__arena row;    /* a stream's current values that had to be made */
+    const char **names; /* a stream's: its results come and go */
 } kept_rows;
 
 /* How many rows a statement changed: a SELECT's count of rows read is not that. */
@@ -224,7 +224,7 @@ static const char **copy_names(lido__arena *arena, const PGresult *from) {
 }
 
 bool lido__postgres_open_stream(postgres_connection *connection, lido__operation *operation, PGresult *first,
-                          postgres_stream_end end, lido_error *error) {
+                                postgres_stream_end end, lido_error *error) {
     lido__result *result = operation->result;
     kept_rows *rows = result_begin(result, first);
     if (rows == NULL)

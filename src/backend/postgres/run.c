@@ -10,7 +10,8 @@
 static bool fits_without_pipeline(const postgres_exchange *exchange) {
     postgres_connection *connection = exchange->connection;
     const lido__operation *operation = &exchange->batch->operations[exchange->first];
-    if (exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO || lido__postgres_needs_transaction(operation))
+    if (exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO ||
+        lido__postgres_needs_transaction(operation))
         return false;
     return operation->kind != LIDO__STATEMENT || !lido__postgres_keeps_statements(connection) ||
            lido__statement_cache_find(&connection->statements, operation->sql) != NULL;
@@ -49,7 +50,8 @@ static bool exchange_begin(postgres_exchange *exchange, bool pipelined) {
     size_t count = exchange->end - exchange->first;
     exchange->stale = SIZE_MAX;
     exchange->answer_count = 0;
-    exchange->answers = lido__arena_allocate(&connection->scratch, (count * ANSWERS_FOR_ONE_MOST + 1) * sizeof(postgres_answer));
+    exchange->answers =
+        lido__arena_allocate(&connection->scratch, (count * ANSWERS_FOR_ONE_MOST + 1) * sizeof(postgres_answer));
     if (exchange->answers == NULL) {
         batch->failed = exchange->first;
         return lido__fault_memory(batch->error, "sending a batch");
@@ -169,7 +171,8 @@ static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool
     lido__postgres_forget_statements(connection);
     if (connection->base.broken || was_in_transaction || (!stale->alone && batch->operations[0].kind != LIDO__BEGIN))
         return false;
-    if (PQtransactionStatus(connection->wire) != PQTRANS_IDLE && !lido__postgres_command(connection, "ROLLBACK", &ignored))
+    if (PQtransactionStatus(connection->wire) != PQTRANS_IDLE &&
+        !lido__postgres_command(connection, "ROLLBACK", &ignored))
         return false;
     if (stale->alone) {
         exchange->first = exchange->stale;

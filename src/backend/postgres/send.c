@@ -46,12 +46,14 @@ bool lido__postgres_keeps_statements(const postgres_connection *connection) {
 
 /* ---- Sending ---- */
 
-static void expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation, postgres_statement *statement) {
+static void expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
+                   postgres_statement *statement) {
     exchange->answers[exchange->answer_count++] = (postgres_answer){kind, operation, statement};
 }
 
 /* A command without parameters, from constants. */
-bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation, const char *sql) {
+bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
+                                 const char *sql) {
     PGconn *wire = exchange->connection->wire;
     expect(exchange, kind, operation, NULL);
     return exchange->pipelined ? PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) : PQsendQuery(wire, sql);
@@ -169,6 +171,6 @@ bool lido__postgres_send_operation(postgres_exchange *exchange, size_t index) {
     operation->in_doubt = true;
     if (operation->kind != LIDO__STATEMENT)
         return send_control(exchange, index);
-    return lido__postgres_needs_transaction(operation) ? send_alone(exchange, index) : lido__postgres_send_statement(exchange, index);
+    return lido__postgres_needs_transaction(operation) ? send_alone(exchange, index)
+                                                       : lido__postgres_send_statement(exchange, index);
 }
-

@@ -12,8 +12,8 @@
 #include "base/fault.h"
 
 enum {
-    PROGRESS_STEPS = 10000,     /* of SQLite's virtual machine between two looks at the deadline: some 100 µs */
-    BUSY_INTERVAL_US = 1000,    /* fixed, so that who has waited long is not behind who just came */
+    PROGRESS_STEPS = 10000,  /* of SQLite's virtual machine between two looks at the deadline: some 100 µs */
+    BUSY_INTERVAL_US = 1000, /* fixed, so that who has waited long is not behind who just came */
     PRAGMA_MOST = 96
 };
 

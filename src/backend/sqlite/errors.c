@@ -30,7 +30,8 @@ static const meaning meanings[] = {
     {SQLITE_NOMEM, LIDO_ERROR_OUT_OF_MEMORY, "", NULL},
     {SQLITE_FULL, LIDO_ERROR_STORAGE, "53100", "free space on the disk that holds the database"},
     {SQLITE_IOERR, LIDO_ERROR_STORAGE, "58030", NULL},
-    {SQLITE_CORRUPT, LIDO_ERROR_STORAGE, "XX001", "restore the file from a copy, or try the sqlite3 command's .recover"},
+    {SQLITE_CORRUPT, LIDO_ERROR_STORAGE, "XX001",
+     "restore the file from a copy, or try the sqlite3 command's .recover"},
     {SQLITE_NOTADB, LIDO_ERROR_STORAGE, "XX001", "check the path: the file holds something else"},
     {SQLITE_CANTOPEN, LIDO_ERROR_STORAGE, "58P01", "check that the folder exists and may be written to"},
     {SQLITE_READONLY, LIDO_ERROR_READ_ONLY, "25006", "check who may write to the file and its folder"},
@@ -48,9 +49,9 @@ static const struct {
     lido_category category;
     const char *sqlstate;
 } plain_errors[] = {
-    {"no such table", LIDO_ERROR_SYNTAX, "42P01"},       {"no such column", LIDO_ERROR_SYNTAX, "42703"},
-    {"no such function", LIDO_ERROR_SYNTAX, "42883"},    {"ambiguous column", LIDO_ERROR_SYNTAX, "42702"},
-    {"integer overflow", LIDO_ERROR_TYPE, "22003"},      {"malformed JSON", LIDO_ERROR_TYPE, "22P02"},
+    {"no such table", LIDO_ERROR_SYNTAX, "42P01"},        {"no such column", LIDO_ERROR_SYNTAX, "42703"},
+    {"no such function", LIDO_ERROR_SYNTAX, "42883"},     {"ambiguous column", LIDO_ERROR_SYNTAX, "42702"},
+    {"integer overflow", LIDO_ERROR_TYPE, "22003"},       {"malformed JSON", LIDO_ERROR_TYPE, "22P02"},
     {"string or blob too big", LIDO_ERROR_TYPE, "54000"}, {"near ", LIDO_ERROR_SYNTAX, "42601"},
 };
 

@@ -102,7 +102,8 @@ static stored_rows *result_begin(lido__result *result, const sqlite_statement *s
 }
 
 static stored_row *store_row(lido__result *result, const sqlite_statement *statement) {
-    stored_row *row = lido__arena_allocate(&result->arena, sizeof *row + sizeof(lido_value) * (size_t)statement->columns);
+    stored_row *row =
+        lido__arena_allocate(&result->arena, sizeof *row + sizeof(lido_value) * (size_t)statement->columns);
     if (row == NULL || !lido__sqlite_read_row(statement, &result->arena, true, row->values))
         return NULL;
     row->next = NULL;
@@ -110,7 +111,7 @@ static stored_row *store_row(lido__result *result, const sqlite_statement *state
 }
 
 bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
-                        lido_error *error) {
+                              lido_error *error) {
     lido__result *result = operation->result;
     stored_row *last = NULL;
     /* Stepped before the columns are looked at: the first step may prepare the statement again. */
@@ -136,7 +137,7 @@ bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *s
 }
 
 bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
-                        lido_error *error) {
+                              lido_error *error) {
     lido__result *result = operation->result;
     int code = sqlite3_step(statement->handle);
     if (code != SQLITE_ROW && code != SQLITE_DONE)

@@ -73,7 +73,8 @@ static bool run_statement(sqlite_connection *connection, lido__operation *operat
     }
     int64_t changed = sqlite3_total_changes64(connection->handle);
     bool done = lido__sqlite_bind(connection, statement->handle, operation, error) &&
-                (operation->stream ? lido__sqlite_open_stream : lido__sqlite_read_result)(connection, statement, operation, error);
+                (operation->stream ? lido__sqlite_open_stream : lido__sqlite_read_result)(connection, statement,
+                                                                                          operation, error);
     /* SQLite's count of changed rows is the last writing statement's: ours only if anything changed. */
     if (done && sqlite3_total_changes64(connection->handle) != changed)
         operation->affected = sqlite3_changes64(connection->handle);

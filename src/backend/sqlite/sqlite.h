@@ -14,9 +14,9 @@ typedef struct sqlite_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     sqlite3_stmt *handle;
     int columns;
-    int reprepared;      /* SQLite's count of re-preparations when `kinds` was read */
-    lido_kind *kinds;    /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
-    char *names;         /* the columns' names, one behind the other, each ending in NUL */
+    int reprepared;   /* SQLite's count of re-preparations when `kinds` was read */
+    lido_kind *kinds; /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
+    char *names;      /* the columns' names, one behind the other, each ending in NUL */
     size_t names_size;
 } sqlite_statement;
 
@@ -34,11 +34,11 @@ typedef struct sqlite_connection {
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
     sqlite3_stmt *controls[CONTROL_COUNT]; /* prepared at first use */
-    int64_t deadline;                        /* of what is running, for the progress and busy handlers */
-    int64_t busy_since;                      /* when it began to wait for a lock */
-    bool timed_out;                          /* the progress handler stopped it */
-    bool read_only;                          /* the open transaction must not write */
-    sqlite_statement *uncached;              /* the statement of the moment, where none are kept */
+    int64_t deadline;                      /* of what is running, for the progress and busy handlers */
+    int64_t busy_since;                    /* when it began to wait for a lock */
+    bool timed_out;                        /* the progress handler stopped it */
+    bool read_only;                        /* the open transaction must not write */
+    sqlite_statement *uncached;            /* the statement of the moment, where none are kept */
 } sqlite_connection;
 
 /* Puts SQLite's error `code` (extended) into *error with the connection's message; `preparing`: it came
@@ -46,7 +46,8 @@ typedef struct sqlite_connection {
 bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
 
 /* Binds the values; false with *error set. They must live until the statement is reset. */
-bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation, lido_error *error);
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation,
+                       lido_error *error);
 
 /* Reads the statement's current row into values[0 … columns - 1], copying into the arena if it is given; false if
  * memory ran out. Without it, texts live until the next step. */
@@ -56,10 +57,12 @@ bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena
 bool lido__sqlite_read_columns(sqlite_statement *statement);
 
 /* Steps a statement that has been bound: reads all its rows into the operation's result, or drops them. */
-bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation, lido_error *error);
+bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
+                              lido_error *error);
 
 /* Leaves the statement running and its rows to be stepped through the operation's result. */
-bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation, lido_error *error);
+bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
+                              lido_error *error);
 
 bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
 

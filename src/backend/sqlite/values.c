@@ -47,7 +47,7 @@ static int bind_one(sqlite3_stmt *statement, int number, const lido_value *value
 }
 
 bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation,
-                 lido_error *error) {
+                       lido_error *error) {
     for (size_t i = 0; i < operation->count; i++) {
         const lido_value *value = &operation->values[i];
         int number = (int)i + 1;
@@ -66,8 +66,8 @@ static lido_kind kind_of_declaration(const char *declared) {
     static const struct {
         const char *begins;
         lido_kind kind;
-    } known[] = {{"BOOL", LIDO_KIND_BOOL},         {"UUID", LIDO_KIND_UUID},       {"TIMESTAMP", LIDO_KIND_TIME},
-                 {"DATETIME", LIDO_KIND_TIME},     {"JSON", LIDO_KIND_JSON},       {"NUMERIC", LIDO_KIND_NUMERIC},
+    } known[] = {{"BOOL", LIDO_KIND_BOOL},      {"UUID", LIDO_KIND_UUID}, {"TIMESTAMP", LIDO_KIND_TIME},
+                 {"DATETIME", LIDO_KIND_TIME},  {"JSON", LIDO_KIND_JSON}, {"NUMERIC", LIDO_KIND_NUMERIC},
                  {"DECIMAL", LIDO_KIND_NUMERIC}};
     for (size_t i = 0; declared != NULL && i < sizeof known / sizeof known[0]; i++)
         if (strncasecmp(declared, known[i].begins, strlen(known[i].begins)) == 0)
@@ -148,7 +148,8 @@ static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *are
     return true;
 }
 
-static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy, lido_value *value) {
+static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
+                        lido_value *value) {
     sqlite3_stmt *handle = statement->handle;
     lido_kind kind = statement->kinds[column];
     *value = lido_value_null();
