@@ -113,6 +113,10 @@ lido_savepoint_block lido_savepoint_block_open_error(lido_session *session, lido
     lido_savepoint_block block = savepoint_block(session);
     block.error = outcome;
     outcome_begins(outcome);
+    if (!block.runs) {
+        *outcome = *lido_error_of(session);
+        outcome->status = LIDO_ROLLED_BACK;
+    }
     return block;
 }
 
@@ -147,12 +151,16 @@ static attempt attempt_once(lido_engine *engine, const lido_transact_options *op
     bool failed = lido_failed(session);
     lido_error error = *lido_error_of(session);
     attempt ended = {.status = LIDO_ROLLED_BACK};
-    if (wanted || failed) {
+    if (session->ended && !session->begun && !failed && !session->options.autocommit) {
+        ended.status = session->outcome; /* the function has ended it by itself */
+    } else if (wanted || failed) {
         ended.status = lido_commit(session); /* one that has failed rolls back and says so */
         if (ended.status != LIDO_OK)
             error = *lido_error_of(session);
     } else {
         lido_rollback(session);
+    }
+    if (ended.status == LIDO_ROLLED_BACK && error.status == LIDO_OK) {
         outcome_begins(&error);
         lido__fault_field(error.message, sizeof error.message, "the function asked for it to be rolled back");
     }

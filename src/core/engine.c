@@ -43,6 +43,7 @@ lido_engine *lido_engine_open(const char *url, const lido_options *options, lido
     }
     lido__sql_cache_init(&engine->sql, engine->config.type);
     atomic_init(&engine->references, 1);
+    atomic_init(&engine->closed, false);
     return engine;
 }
 
@@ -64,6 +65,7 @@ void lido__engine_let_go(lido_engine *engine) {
 void lido_engine_close(lido_engine *engine) {
     if (engine == NULL)
         return;
+    atomic_store_explicit(&engine->closed, true, memory_order_relaxed);
     lido__pool_close(&engine->pool);
     lido__engine_let_go(engine);
 }

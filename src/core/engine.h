@@ -14,6 +14,7 @@ struct lido_engine {
     lido__pool pool;
     lido__sql_cache sql;
     atomic_size_t references; /* one for the opener, one for each session; the last frees */
+    atomic_bool closed;       /* no new sessions */
 };
 
 void lido__engine_hold(lido_engine *engine);

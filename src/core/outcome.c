@@ -5,11 +5,6 @@
 
 enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
 
-static void close_stream(lido_session *session) {
-    if (session->stream != NULL)
-        lido_rows_close(session->stream);
-}
-
 void lido__transaction_undo(lido_session *session) {
     lido__connection *connection = session->connection;
     lido__queue_drop(session, 0);
@@ -65,24 +60,24 @@ static lido_status commit_transaction(lido_session *session) {
     return lido__session_settle(session, LIDO_ROLLED_BACK);
 }
 
-/* In autocommit mode there is only the queue to empty, and to say whether the last statement failed. */
+/* In autocommit mode there is only the queue to empty, and to say whether a statement failed. */
 static lido_status commit_sent(lido_session *session) {
     bool failed = session->failed;
-    bool done = failed ? (lido__queue_drop(session, 0), false) : lido__queue_run(session, NULL);
+    bool done = lido__queue_run(session, NULL) && !failed;
     return session->outcome = done ? LIDO_OK : LIDO_ERROR;
 }
 
 lido_status lido_commit(lido_session *session) {
     if (!lido__session_is_mine(session))
         return LIDO_ERROR;
-    close_stream(session);
+    lido__stream_stop(session);
     return session->options.autocommit ? commit_sent(session) : commit_transaction(session);
 }
 
 void lido_rollback(lido_session *session) {
     if (!lido__session_is_mine(session))
         return;
-    close_stream(session);
+    lido__stream_stop(session);
     lido__transaction_undo(session);
     lido__session_settle(session, LIDO_ROLLED_BACK);
     lido__fault_clear(&session->error);
@@ -98,7 +93,7 @@ int lido_savepoint_begin(lido_session *session) {
                              "a savepoint needs a transaction, and the session is in autocommit mode");
         return 0;
     }
-    close_stream(session);
+    lido__stream_stop(session);
     int number = session->savepoints + 1;
     lido__operation begin = {.kind = LIDO__SAVEPOINT, .savepoint = number};
     if (!session->failed && lido__queue_begin(session))
@@ -151,7 +146,7 @@ static bool is_open(const lido_session *session, int savepoint) {
 void lido_savepoint_rollback(lido_session *session, int savepoint) {
     if (!is_open(session, savepoint))
         return;
-    close_stream(session);
+    lido__stream_stop(session);
     undo_savepoint(session, savepoint);
     if (!session->failed)
         lido__fault_clear(&session->error);
@@ -167,7 +162,13 @@ static bool keep_savepoint(lido_session *session, int savepoint) {
         return true;
     }
     bool waits = queue_has_statement(session, sent ? 0 : opened);
-    return lido__queue_add(session, &release) && (!waits || lido__queue_run(session, NULL));
+    if (!lido__queue_add(session, &release))
+        return false;
+    if (waits)
+        return lido__queue_run(session, NULL);
+    /* The RELEASE travels later, but the number is free now: the next savepoint to have it is another one. */
+    session->savepoints_sent = savepoint - 1;
+    return true;
 }
 
 static void tell(lido_error *told, const lido_session *session, lido_status status) {
@@ -186,7 +187,7 @@ lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_er
             *error = *lido_error_of(session);
         return LIDO_ERROR;
     }
-    close_stream(session);
+    lido__stream_stop(session);
     bool kept = !session->failed && keep_savepoint(session, savepoint);
     lido_status status = kept ? LIDO_OK : LIDO_ROLLED_BACK;
     tell(error, session, status);

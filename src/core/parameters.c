@@ -66,7 +66,7 @@ static size_t find_name(const lido__sql *sql, const char *name) {
     return at;
 }
 
-/* Every value must have a name, and one that the statement knows. */
+/* Every value must have a name of its own, and one that the statement knows. */
 static bool check_names(lido_session *session, const lido__sql *sql, size_t count, const lido_value *values) {
     for (size_t i = 0; i < count; i++) {
         if (values[i].name == NULL)
@@ -74,6 +74,9 @@ static bool check_names(lido_session *session, const lido__sql *sql, size_t coun
                                         "parameter %zu has no name and others have: name all or none", i + 1);
         if (sql->names == NULL || find_name(sql, values[i].name) == sql->parameter_count)
             return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the statement has no parameter :%s",
+                                        values[i].name);
+        if (find_named(values, i, values[i].name) != NULL)
+            return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text, "the parameter :%s got two values",
                                         values[i].name);
     }
     return true;

@@ -38,7 +38,7 @@ bool lido__queue_add(lido_session *session, const lido__operation *operation) {
     added->alone = session->options.autocommit;
     added->read_only = session->options.read_only;
     added->isolation = session->options.isolation;
-    if (added->kind == LIDO__STATEMENT)
+    if (added->kind == LIDO__STATEMENT || added->kind == LIDO__LAST_KEY)
         added->savepoint = session->savepoints;
     return true;
 }
@@ -109,6 +109,8 @@ static int savepoints_around(const lido__operation *operation) {
 /* The error has been set; says what it befell. */
 static void queue_failed(lido_session *session, const lido__operation *operation) {
     lido_error *error = &session->error;
+    if (session->failed) /* a sent statement had been refused before */
+        return;
     if (operation->sql != NULL)
         lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
     error->file = operation->file;
@@ -121,9 +123,11 @@ static bool lease(lido_session *session) {
     if (session->connection != NULL)
         return true;
     session->connection = lido__pool_acquire(&session->engine->pool, session->file, session->line, &session->error);
-    if (session->connection == NULL)
-        queue_failed(session, &session->queue[session->queue_count - 1]);
-    return session->connection != NULL;
+    if (session->connection != NULL)
+        return true;
+    queue_failed(session, &session->queue[session->queue_count - 1]);
+    session->lost = true; /* BEGIN goes with the rest of the queue */
+    return false;
 }
 
 static bool run_batch(lido_session *session) {
@@ -132,19 +136,20 @@ static bool run_batch(lido_session *session) {
                          .count = session->queue_count,
                          .deadline = lido__deadline_about_ms(session->options.statement_timeout_ms),
                          .error = &session->error};
-    bool was_in_transaction = connection->in_transaction;
     bool done = connection->backend->run(connection, &batch);
     count_savepoints(session);
     if (!done)
         queue_failed(session, &session->queue[batch.failed < batch.count ? batch.failed : batch.count - 1]);
-    session->lost = session->lost || connection->broken || (!done && was_in_transaction && !connection->in_transaction);
+    session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
     return done;
 }
 
 bool lido__queue_run(lido_session *session, lido__operation *last) {
+    bool refused = session->refused;
+    session->refused = false;
     if (session->queue_count == 0)
-        return true;
-    if (session->error.status != LIDO_OK)
+        return !refused;
+    if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error);
     announce_writes(session);
     bool done = lease(session) && run_batch(session);
@@ -155,5 +160,5 @@ bool lido__queue_run(lido_session *session, lido__operation *last) {
     lido__queue_drop(session, 0);
     if (session->options.autocommit && !streams)
         lido__session_release(session);
-    return done;
+    return done && !refused;
 }

@@ -47,6 +47,15 @@ static void stream_ended(lido_rows *rows) {
         session->lost = true;
 }
 
+void lido__stream_stop(lido_session *session) {
+    lido_rows *rows = session->stream;
+    if (rows == NULL)
+        return;
+    rows->row = NULL;
+    rows->result.operations->release(&rows->result);
+    stream_ended(rows);
+}
+
 void lido_rows_close(lido_rows *rows) {
     if (rows == NULL || !lido__session_is_mine(rows->session))
         return;
@@ -90,7 +99,7 @@ bool lido_next(lido_rows *rows) {
     lido_error error;
     lido__fault_clear(&error);
     rows->row = NULL;
-    if (rows->result.operations == NULL)
+    if (rows->result.operations == NULL || rows->session->failed)
         return false;
     int stepped = rows->result.operations->step(&rows->result, &rows->row, &error);
     if (stepped > 0)

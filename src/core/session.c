@@ -8,13 +8,21 @@
 #include "await/await.h"
 #include "base/fault.h"
 
-/* What lido_session_open returns where memory is short. It belongs to nobody, so every call refuses it. */
+/* What lido_session_open returns where memory is short, or the engine is NULL. They belong to nobody, so every call
+ * refuses them. */
 static lido_session memoryless = {.owner = 0};
+static lido_session engineless = {.owner = 0};
 
 static const lido_error memoryless_error = {.status = LIDO_ERROR,
                                             .category = LIDO_ERROR_OUT_OF_MEMORY,
                                             .doing = "opening a session",
                                             .message = "out of memory"};
+
+static const lido_error engineless_error = {.status = LIDO_ERROR,
+                                            .category = LIDO_ERROR_MISUSE,
+                                            .doing = "opening a session",
+                                            .message = "the engine is NULL",
+                                            .hint = "look at what lido_engine_open returned, and at its error"};
 
 static const lido_error not_yours = {
     .status = LIDO_ERROR,
@@ -43,7 +51,9 @@ const lido_error *lido_error_of(const lido_session *session) {
         return &session->error;
     if (session == NULL)
         return &no_session;
-    return session == &memoryless ? &memoryless_error : &not_yours;
+    if (session == &memoryless)
+        return &memoryless_error;
+    return session == &engineless ? &engineless_error : &not_yours;
 }
 
 bool lido_failed(const lido_session *session) {
@@ -90,6 +100,8 @@ void lido_fail(lido_session *session, const char *format, ...) {
 }
 
 lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options) {
+    if (engine == NULL)
+        return &engineless;
     lido_session *session = malloc(sizeof *session);
     if (session == NULL)
         return &memoryless;
@@ -99,6 +111,8 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     if (session->options.statement_timeout_ms == 0)
         session->options.statement_timeout_ms = engine->config.statement_timeout_ms;
     lido__engine_hold(engine);
+    if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
+        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "the engine is closed");
     return session;
 }
 
@@ -111,7 +125,7 @@ void lido__session_release(lido_session *session) {
 lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     if (session->failed)
         session->error.status = outcome;
-    session->begun = session->failed = session->lost = false;
+    session->begun = session->failed = session->refused = session->lost = false;
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;
     session->ended = true;

@@ -33,6 +33,7 @@ struct lido_session {
     lido__connection *connection; /* leased; NULL: none */
     bool begun;
     bool failed;
+    bool refused;        /* autocommit: `failed` is for a sent statement that was not let in; others still are */
     bool lost;           /* the transaction is gone: no savepoint can clear the error */
     int failed_at;       /* how many savepoints were open when it failed */
     int savepoints;      /* open now */
@@ -94,5 +95,7 @@ void lido__transaction_undo(lido_session *session);
 
 lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
 void lido__rows_free_all(lido_session *session);
+/* Stops the stream that is open, if one is. Its rows stay the program's to close; they are at their end. */
+void lido__stream_stop(lido_session *session);
 
 #endif

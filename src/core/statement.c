@@ -11,9 +11,9 @@
 static bool session_is_ready(lido_session *session, const char *sql) {
     if (!lido__session_is_mine(session))
         return false;
-    if (session->options.autocommit && session->failed)
+    if (session->options.autocommit && session->failed && !session->refused)
         lido__session_settle(session, LIDO_ERROR);
-    if (session->failed)
+    if (session->failed && !session->refused)
         return false;
     if (sql == NULL)
         return lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "the SQL text is NULL");
@@ -39,15 +39,14 @@ static bool refuse_kind(lido_session *session, const lido__sql *sql) {
 
 /* The scanned text, or NULL: the session has failed. */
 static const lido__sql *scan(lido_session *session, const char *text, bool *loose) {
-    if (session->error.status != LIDO_OK)
+    if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error); /* the last transaction's */
     lido__sql *sql = lido__sql_cache_get(&session->engine->sql, text, loose, &session->error);
-    if (sql == NULL) {
+    if (sql == NULL && !session->failed) {
         lido__fault_field(session->error.statement, sizeof session->error.statement, text);
         lido__session_fail(session, "reading a statement");
-        return NULL;
     }
-    if (refuse_kind(session, sql))
+    if (sql == NULL || refuse_kind(session, sql))
         return sql;
     if (*loose)
         lido__sql_free(sql);
@@ -109,8 +108,11 @@ lido_rows *lido_streamv(lido_session *session, const char *sql, size_t count, co
 
 void lido_sendv(lido_session *session, const char *sql, size_t count, const lido_value *values) {
     lido__operation operation = {.kind = LIDO__STATEMENT};
-    if (!enqueue(session, sql, count, values, &operation, true))
+    if (!enqueue(session, sql, count, values, &operation, true)) {
+        if (lido__session_is_mine(session))
+            session->refused = session->options.autocommit;
         return;
+    }
     session->queue_bytes += operation.loose_sql ? operation.sql->size : 0;
     if (session->queue_count >= LIDO__QUEUE_MOST || session->queue_bytes >= LIDO__QUEUE_BYTES_MOST)
         lido__queue_run(session, NULL);

@@ -1,6 +1,7 @@
 /* Making a database for each run of a scenario, running it, and comparing traces. */
 #include "support/scenario.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,20 @@ const char *scenario_url(void) {
 
 const char *scenario_database(void) {
     return database_names[running->database];
+}
+
+bool scenario_is_postgres(void) {
+    return running->database == 2;
+}
+
+/* Sanitizers bring their own allocator, which mallinfo2 knows nothing of. */
+extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+size_t scenario_allocated(void) {
+    if (__sanitizer_get_current_allocated_bytes != NULL)
+        return __sanitizer_get_current_allocated_bytes();
+    struct mallinfo2 information = mallinfo2();
+    return information.uordblks + information.hblkhd;
 }
 
 lido_engine *scenario_engine(const lido_options *options) {

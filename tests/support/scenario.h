@@ -36,8 +36,22 @@ void saw_error(const lido_session *session);
  * "sqlite-memory" or "postgres", for the rare line that must differ. */
 const char *scenario_url(void);
 const char *scenario_database(void);
+bool scenario_is_postgres(void);
 
 /* Opens another engine on the story's database; fails the test if that fails. SQLite in memory gives a new, empty one. */
 lido_engine *scenario_engine(const lido_options *options);
+
+/* How many bytes the program has allocated, whichever allocator it runs with. */
+size_t scenario_allocated(void);
+
+/* Evaluates an expression in a savepoint of `db` and tells why it made the session fail; the transaction goes on. */
+#define SAW_REFUSAL(db, expression) \
+    do { \
+        lido_error refusal_; \
+        lido_savepoint_outcome (db, &refusal_) { \
+            (void)(expression); \
+        } \
+        saw("%s: %s", lido_category_name(refusal_.category), refusal_.message); \
+    } while (0)
 
 #endif

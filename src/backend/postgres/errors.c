@@ -12,15 +12,23 @@ static void take_field(const PGresult *result, int code, char *field, size_t siz
         lido__fault_field(field, size, text);
 }
 
+/* libpq's own error, which did not come from the server: mostly that it had no memory for an answer. */
+static bool fault_of_libpq(postgres_connection *connection, const PGresult *result, lido_error *error) {
+    const char *message = PQresultErrorMessage(result);
+    if (PQstatus(connection->wire) == CONNECTION_BAD)
+        return lido__postgres_fault_lost(connection, error);
+    if (strstr(message, "out of memory") != NULL)
+        return lido__fault_memory(error, "reading the server's answer");
+    return lido__fault(error, LIDO_ERROR_OTHER, "%s", message);
+}
+
 bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (error->status != LIDO_OK)
         return false;
-    if (sqlstate == NULL) /* libpq's own: nothing came from the server */
-        return PQstatus(connection->wire) == CONNECTION_BAD
-                   ? lido__postgres_fault_lost(connection, error)
-                   : lido__fault(error, LIDO_ERROR_OTHER, "%s", PQresultErrorMessage(result));
+    if (sqlstate == NULL)
+        return fault_of_libpq(connection, result, error);
     if (strcmp(sqlstate, "57014") == 0 && connection->timed_out) {
         lido__fault(error, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout");
         lido__fault_hint(error, "make it do less, or raise statement_timeout");

@@ -7,17 +7,17 @@
 #include "backend/postgres/postgres.h"
 
 typedef enum postgres_answer_kind {
-    ANSWER_PREPARE, /* of the operation's statement */
-    ANSWER_RUN,     /* the operation's own */
-    ANSWER_ASIDE,   /* of what surrounds it: its failure is the operation's */
-    ANSWER_IGNORED, /* DEALLOCATE */
+    ANSWER_PREPARE,    /* of the operation's statement */
+    ANSWER_RUN,        /* the operation's own */
+    ANSWER_ASIDE,      /* of what surrounds it: its failure is the operation's */
+    ANSWER_DEALLOCATE, /* of another statement, which leaves for it */
     ANSWER_SYNC
 } postgres_answer_kind;
 
 typedef struct postgres_answer {
     postgres_answer_kind kind;
     size_t operation;
-    postgres_statement *statement; /* the one prepared or run; NULL: none is kept */
+    postgres_statement *statement; /* the one prepared, run or deallocated; NULL: none is kept */
 } postgres_answer;
 
 /* One run of a batch, or of a part of it. */
@@ -32,7 +32,7 @@ typedef struct postgres_exchange {
     size_t stale; /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
 } postgres_exchange;
 
-enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, COMMIT, Sync, and ROLLBACK TO's second half */
+enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, Sync, COMMIT, Sync */
 
 /* ---- send.c ---- */
 
@@ -40,6 +40,7 @@ enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, COMMIT, S
 bool lido__postgres_keeps_statements(const postgres_connection *connection);
 /* Takes a statement out of the cache; it is freed when nothing under way can refer to it any more. */
 void lido__postgres_retire_statement(postgres_connection *connection, postgres_statement *statement);
+/* Frees them, except those that the server still has: they are owed a DEALLOCATE. */
 void lido__postgres_free_retired(postgres_connection *connection);
 
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */

@@ -4,13 +4,18 @@
  * it does with a literal: 5 is a smallint, a numeric or a date's days where one is wanted, and what does not
  * fit is the server's error rather than our guess. Blobs go in binary, which text has no form for
  * that is not twice as long. */
+#include <stdlib.h>
+
 #include "backend/postgres/postgres.h"
 #include "base/convert.h"
 
+/* PostgreSQL counts the years before the year 1 as BC: it knows no year 0. */
 static const char *encode_time(lido_time time, lido__arena *scratch) {
     char text[40];
+    char *rest;
     lido_time_format(time, text);
-    return lido__arena_format(scratch, "%s+00", text);
+    long year = strtol(text, &rest, 10);
+    return lido__arena_format(scratch, "%04ld%s+00%s", year > 0 ? year : 1 - year, rest, year > 0 ? "" : " BC");
 }
 
 static const char *encode_small(const lido_value *value, lido__arena *scratch) {

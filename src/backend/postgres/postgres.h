@@ -21,8 +21,8 @@ typedef struct postgres_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     char name[24];
     postgres_format format;
-    bool prepared; /* the server has confirmed it */
-    bool leaving;  /* out of the cache; freed when the batch is done */
+    bool prepared; /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
+    bool leaving;  /* out of the cache; freed when the batch is done, and the server has it no more */
     struct postgres_statement *next_retired;
 } postgres_statement;
 
@@ -31,11 +31,12 @@ typedef struct postgres_connection {
     PGconn *wire;
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
-    uint64_t statements_made; /* names are never used again */
-    postgres_statement *retired;
-    lido__arena scratch; /* parameters on their way out; reset for each batch */
-    int64_t deadline;    /* of what is under way */
-    bool timed_out;      /* it passed, and the server was told to cancel */
+    uint64_t statements_made;    /* names are never used again */
+    postgres_statement *retired; /* leaving; linked by next_retired until the batch is done */
+    postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
+    lido__arena scratch;         /* parameters on their way out; reset for each batch */
+    int64_t deadline;            /* of what is under way */
+    bool timed_out;              /* it passed, and the server was told to cancel */
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -102,7 +103,9 @@ bool lido__postgres_open_stream(postgres_connection *connection, lido__operation
 /* ---- run.c ---- */
 
 bool lido__postgres_run(lido__connection *connection, lido__batch *batch);
-/* Frees the statement cache. */
+/* Empties the statement cache: the server has forgotten all statements, */
 void lido__postgres_forget_statements(postgres_connection *connection);
+/* or it has them and they are to be prepared anew. */
+void lido__postgres_renew_statements(postgres_connection *connection);
 
 #endif

@@ -26,7 +26,8 @@ static void settle_doubt(postgres_exchange *exchange, size_t index) {
 static void operation_failed(postgres_exchange *exchange, const postgres_answer *expected, const PGresult *result) {
     lido__batch *batch = exchange->batch;
     bool first = batch->error->status == LIDO_OK;
-    bool stale = expected->kind == ANSWER_RUN && expected->statement != NULL && is_stale(result);
+    bool uses = expected->kind == ANSWER_RUN || expected->kind == ANSWER_DEALLOCATE;
+    bool stale = uses && expected->statement != NULL && is_stale(result);
     if (batch->failed > expected->operation)
         batch->failed = expected->operation;
     batch->operations[expected->operation].done = false;
@@ -36,7 +37,8 @@ static void operation_failed(postgres_exchange *exchange, const postgres_answer 
         return;
     exchange->stale = expected->operation;
     batch->error->retryable = true;
-    lido__fault_hint(batch->error, "a table changed under a prepared statement; run the transaction again");
+    lido__fault_hint(batch->error,
+                     "a prepared statement was dropped, or a table changed under it; run the transaction again");
 }
 
 static bool commit_was_rollback(const lido__operation *operation, PGresult *result) {
@@ -47,8 +49,8 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
     lido__batch *batch = exchange->batch;
     lido__operation *operation = &batch->operations[expected->operation];
     postgres_statement *statement = expected->statement;
-    if (expected->kind == ANSWER_PREPARE)
-        statement->prepared = true;
+    if (expected->kind == ANSWER_PREPARE || expected->kind == ANSWER_DEALLOCATE)
+        statement->prepared = expected->kind == ANSWER_PREPARE;
     if (expected->kind != ANSWER_RUN) {
         PQclear(result);
         return;
@@ -97,8 +99,7 @@ void lido__postgres_sort_result(postgres_exchange *exchange, const postgres_answ
         refuse_copy(exchange, expected);
         break;
     default:
-        if (expected->kind != ANSWER_IGNORED)
-            operation_failed(exchange, expected, result);
+        operation_failed(exchange, expected, result);
     }
     PQclear(result);
 }

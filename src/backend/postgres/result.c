@@ -19,9 +19,13 @@ typedef struct kept_rows {
     const char **names; /* a stream's: its results come and go */
 } kept_rows;
 
-/* How many rows a statement changed: a SELECT's count of rows read is not that. */
+/* How many rows a statement changed: the count of rows that were read is not that. */
 static int64_t affected_rows(PGresult *result) {
-    return strncmp(PQcmdStatus(result), "SELECT", 6) == 0 ? 0 : strtoll(PQcmdTuples(result), NULL, 10);
+    static const char *const reads[] = {"SELECT", "FETCH", "MOVE"};
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++)
+        if (strncmp(PQcmdStatus(result), reads[i], strlen(reads[i])) == 0)
+            return 0;
+    return strtoll(PQcmdTuples(result), NULL, 10);
 }
 
 static const char *column_name(const lido__result *result, size_t index) {

@@ -3,6 +3,8 @@
  * A single prepared statement goes out by itself; more than one thing goes out as a pipeline, one round trip for all.
  * Each thing sent leaves a note of which answer is expected; the answers come in that order. A Sync
  * ends what stands or falls together: the batch, or each operation that stands alone. */
+#include <string.h>
+
 #include "backend/postgres/exchange.h"
 #include "base/fault.h"
 
@@ -168,7 +170,10 @@ static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool
     lido__batch *batch = exchange->batch;
     lido__operation *stale = &batch->operations[exchange->stale];
     lido_error ignored = LIDO_ERROR_INIT;
-    lido__postgres_forget_statements(connection);
+    if (strcmp(batch->error->sqlstate, "26000") == 0)
+        lido__postgres_forget_statements(connection);
+    else
+        lido__postgres_renew_statements(connection);
     if (connection->base.broken || was_in_transaction || (!stale->alone && batch->operations[0].kind != LIDO__BEGIN))
         return false;
     if (PQtransactionStatus(connection->wire) != PQTRANS_IDLE &&

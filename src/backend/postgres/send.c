@@ -17,16 +17,44 @@ void lido__postgres_retire_statement(postgres_connection *connection, postgres_s
 
 void lido__postgres_free_retired(postgres_connection *connection) {
     while (connection->retired != NULL) {
-        postgres_statement *next = connection->retired->next_retired;
-        lido__cached_statement_free(&connection->retired->cached);
-        connection->retired = next;
+        postgres_statement *statement = connection->retired;
+        connection->retired = statement->next_retired;
+        if (!statement->prepared) {
+            lido__cached_statement_free(&statement->cached);
+            continue;
+        }
+        statement->next_retired = connection->owed;
+        connection->owed = statement;
     }
 }
 
-void lido__postgres_forget_statements(postgres_connection *connection) {
+void lido__postgres_renew_statements(postgres_connection *connection) {
     while (connection->statements.oldest != NULL)
         lido__postgres_retire_statement(connection, (postgres_statement *)connection->statements.oldest);
     lido__postgres_free_retired(connection);
+}
+
+void lido__postgres_forget_statements(postgres_connection *connection) {
+    lido__postgres_renew_statements(connection);
+    connection->retired = connection->owed;
+    connection->owed = NULL;
+    for (postgres_statement *statement = connection->retired; statement != NULL; statement = statement->next_retired)
+        statement->prepared = false;
+    lido__postgres_free_retired(connection);
+}
+
+/* Which statement has to leave the server before another one comes; NULL: none. */
+static postgres_statement *statement_to_leave(postgres_connection *connection) {
+    postgres_statement *leaves = connection->owed;
+    if (leaves == NULL) {
+        leaves = (postgres_statement *)lido__statement_cache_surplus(&connection->statements);
+        if (leaves != NULL)
+            lido__postgres_retire_statement(connection, leaves);
+        return leaves;
+    }
+    connection->owed = leaves->next_retired;
+    leaves->next_retired = connection->retired;
+    return connection->retired = leaves;
 }
 
 static postgres_statement *statement_add(postgres_connection *connection, const lido__sql *sql) {
@@ -67,13 +95,13 @@ bool lido__postgres_send_sync(postgres_exchange *exchange) {
 bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t index) {
     postgres_connection *connection = exchange->connection;
     const lido__sql *sql = exchange->batch->operations[index].sql;
-    postgres_statement *surplus = (postgres_statement *)lido__statement_cache_surplus(&connection->statements);
-    if (surplus != NULL) {
+    postgres_statement *leaves = statement_to_leave(connection);
+    if (leaves != NULL) {
         char command[40];
-        snprintf(command, sizeof command, "DEALLOCATE %s", surplus->name);
-        lido__postgres_retire_statement(connection, surplus);
-        if (!lido__postgres_send_command(exchange, ANSWER_IGNORED, index, command))
+        snprintf(command, sizeof command, "DEALLOCATE %s", leaves->name);
+        if (!lido__postgres_send_command(exchange, ANSWER_DEALLOCATE, index, command))
             return false;
+        exchange->answers[exchange->answer_count - 1].statement = leaves;
     }
     postgres_statement *statement = statement_add(connection, sql);
     if (statement == NULL)
@@ -133,8 +161,12 @@ bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
     return lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text);
 }
 
+/* Where more comes after it, COMMIT stands behind a Sync of its own, so that it ends the transaction of a statement that
+ * failed, too, and the next one's can begin. */
 static bool send_alone(postgres_exchange *exchange, size_t index) {
+    bool more = index + 1 < exchange->end;
     return lido__postgres_send_begin(exchange, index) && lido__postgres_send_statement(exchange, index) &&
+           (!more || lido__postgres_send_sync(exchange)) &&
            lido__postgres_send_command(exchange, ANSWER_ASIDE, index, "COMMIT");
 }
 

@@ -4,6 +4,7 @@
  * program sees must not depend on how often it asked. */
 #include <endian.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/postgres/postgres.h"
@@ -37,6 +38,8 @@ enum {
 
 static const int64_t EPOCH_US = 946684800 * INT64_C(1000000); /* 2000-01-01, which PostgreSQL counts from */
 static const int64_t DAY_US = 86400 * INT64_C(1000000);
+
+enum { DAYS_OF_400_YEARS = 146097 };
 
 static bool read_in_binary(Oid type) {
     switch (type) {
@@ -99,7 +102,9 @@ static lido_value text_value(lido_kind kind, const char *text, size_t size) {
     return value;
 }
 
-/* Moments beyond what a lido_time can hold, and the infinite ones, stay text. */
+/* Moments beyond what a lido_time can hold, and the infinite ones, are text. */
+static const char OUT_OF_RANGE[] = "out of range";
+
 static lido_value time_value(int64_t since_2000) {
     if (since_2000 == INT64_MAX)
         return lido_value_text("infinity");
@@ -107,21 +112,25 @@ static lido_value time_value(int64_t since_2000) {
         return lido_value_text("-infinity");
     int64_t microseconds;
     if (__builtin_add_overflow(since_2000, EPOCH_US, &microseconds))
-        return lido_value_text("out of range");
+        return lido_value_text(OUT_OF_RANGE);
     return lido_value_time((lido_time){microseconds});
 }
 
+/* As the server writes it. Its dates reach further than a lido_time: the date some multiple of 400 years away, after
+ * which the calendar repeats, has the same month and day. */
 static bool read_date(int32_t days, lido__arena *arena, lido_value *value) {
     char text[40];
+    char *rest;
     if (days == INT32_MAX || days == INT32_MIN) {
         *value = lido_value_text(days == INT32_MAX ? "infinity" : "-infinity");
         return true;
     }
-    lido_time_format((lido_time){days * DAY_US + EPOCH_US}, text);
-    size_t size = strcspn(text, " ");
-    char *copy = lido__arena_copy(arena, text, size);
-    *value = lido_value_text_sized(copy, size);
-    return copy != NULL;
+    lido_time_format((lido_time){days % DAYS_OF_400_YEARS * DAY_US + EPOCH_US}, text);
+    long year = strtol(text, &rest, 10) + days / DAYS_OF_400_YEARS * 400;
+    rest[strcspn(rest, " ")] = '\0';
+    *value = lido_value_text(
+        lido__arena_format(arena, "%04ld%s%s", year > 0 ? year : 1 - year, rest, year > 0 ? "" : " BC"));
+    return value->kind == LIDO_KIND_TEXT;
 }
 
 static double read_float4(const char *bytes) {
@@ -217,6 +226,9 @@ static bool read_binary(Oid type, const char *field, size_t size, lido__arena *a
     case TYPE_JSON:
         *value = text_value(LIDO_KIND_JSON, field, size);
         return true;
+    case TYPE_CHAR: /* one byte; the empty one is a NUL */
+        *value = lido_value_text_sized(field, size == 1 && field[0] == '\0' ? 0 : size);
+        return true;
     default:
         *value = lido_value_text_sized(field, size);
         return true;
@@ -264,7 +276,10 @@ static bool read_text(Oid type, const char *field, size_t size, lido__arena *are
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
         if (lido_time_parse(field, &value->as.time))
-            value->kind = LIDO_KIND_TIME; /* else: infinity */
+            value->kind = LIDO_KIND_TIME;
+        else if (strspn(field, "0123456789") ==
+                 6) /* the year; else it is infinite, or in a style of the program's own */
+            *value = lido_value_text(OUT_OF_RANGE);
         return true;
     case TYPE_BYTEA:
         return read_bytea_text(field, arena, value);

@@ -69,8 +69,10 @@ static int wait_for_lock(void *argument, int times) {
     int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
     if (connection->deadline < give_up)
         give_up = connection->deadline;
-    if (now >= give_up)
+    if (now >= give_up) {
+        connection->timed_out = now >= connection->deadline;
         return 0;
+    }
     lido__await_moment(now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up);
     return 1;
 }
@@ -157,11 +159,11 @@ static int open_handle(const lido__config *config, const memory_database *memory
 }
 
 static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
-    lido__fault_doing(error, "opening the database");
     sqlite_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
         free(connection);
         lido__fault_memory(error, "opening the database");
+        lido__fault_doing(error, "opening the database");
         return NULL;
     }
     connection->base.backend = &lido__backend_sqlite;
@@ -170,6 +172,7 @@ static lido__connection *open_connection(const lido__config *config, void *datab
     int code = open_handle(config, database, &connection->handle);
     bool open = code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
     if (!open || !configure(connection, error)) {
+        lido__fault_doing(error, "opening the database");
         close_connection(&connection->base);
         return NULL;
     }

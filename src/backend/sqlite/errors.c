@@ -53,12 +53,15 @@ static const struct {
     {"no such function", LIDO_ERROR_SYNTAX, "42883"},     {"ambiguous column", LIDO_ERROR_SYNTAX, "42702"},
     {"integer overflow", LIDO_ERROR_TYPE, "22003"},       {"malformed JSON", LIDO_ERROR_TYPE, "22P02"},
     {"string or blob too big", LIDO_ERROR_TYPE, "54000"}, {"near ", LIDO_ERROR_SYNTAX, "42601"},
+    {"incomplete input", LIDO_ERROR_SYNTAX, "42601"},     {"unrecognized token", LIDO_ERROR_SYNTAX, "42601"},
 };
 
 static meaning meaning_of_plain_error(const char *message, bool preparing) {
     for (size_t i = 0; i < sizeof plain_errors / sizeof plain_errors[0]; i++)
         if (strncmp(message, plain_errors[i].begins, strlen(plain_errors[i].begins)) == 0)
             return (meaning){SQLITE_ERROR, plain_errors[i].category, plain_errors[i].sqlstate, NULL};
+    if (strstr(message, " has no column named ") != NULL)
+        return (meaning){SQLITE_ERROR, LIDO_ERROR_SYNTAX, "42703", NULL};
     if (preparing)
         return (meaning){SQLITE_ERROR, LIDO_ERROR_SYNTAX, "42000", NULL};
     return (meaning){SQLITE_ERROR, LIDO_ERROR_OTHER, "", NULL};
@@ -105,7 +108,7 @@ bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing,
             lido__fault_hint(error, "%s", meant.hint);
     }
     error->native_code = code;
-    lido__fault_field(error->sqlstate, sizeof error->sqlstate, meant.sqlstate);
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, connection->timed_out ? "57014" : meant.sqlstate);
     if ((code & 0xff) == SQLITE_CONSTRAINT)
         tell_constraint(message, error);
     return false;

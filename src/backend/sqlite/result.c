@@ -16,6 +16,7 @@ typedef struct stored_rows {
     sqlite_statement *streaming; /* NULL: all rows are in the list */
     lido_value *values;          /* of a stream's current row */
     bool first_stepped;          /* a stream's first row is there already */
+    int64_t changes;             /* the connection's total before a stream began */
     lido__arena row;             /* a stream's current texts that had to be made */
 } stored_rows;
 
@@ -67,6 +68,8 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
         code = sqlite3_step(rows->streaming->handle);
     }
     rows->first_stepped = false;
+    if (code == SQLITE_DONE && sqlite3_total_changes64(connection->handle) != rows->changes)
+        result->affected = sqlite3_changes64(connection->handle); /* which SQLite counts only now */
     if (code == SQLITE_DONE)
         return end_stream(result);
     lido__arena_reset(&rows->row);
@@ -139,6 +142,7 @@ bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *s
 bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
                               lido_error *error) {
     lido__result *result = operation->result;
+    int64_t changes = sqlite3_total_changes64(connection->handle);
     int code = sqlite3_step(statement->handle);
     if (code != SQLITE_ROW && code != SQLITE_DONE)
         return lido__sqlite_fault(connection, code, false, error);
@@ -147,11 +151,14 @@ bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *s
         rows->values = lido__arena_allocate(&result->arena, sizeof(lido_value) * (result->columns + 1));
     if (rows == NULL || rows->values == NULL)
         return lido__fault_memory(error, "reading the rows");
+    if (result->columns == 0) /* done already, with nothing to read */
+        return true;
     result->operations = &stream_operations;
     result->connection = &connection->base;
     result->row_count = -1;
     rows->streaming = statement;
     rows->first_stepped = code == SQLITE_ROW;
+    rows->changes = changes;
     rows->row = (lido__arena)LIDO__ARENA_INIT;
     if (code == SQLITE_DONE)
         end_stream(result);

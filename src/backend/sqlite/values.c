@@ -2,6 +2,7 @@
  *
  * SQLite stores five types; the others are told apart by what the column was declared to hold: a BOOLEAN column's 1
  * is true, a UUID column's text is a uuid. What does not have the form stays as it was stored. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -128,15 +129,23 @@ static bool text_is(lido_kind kind, const char *text) {
            (kind == LIDO_KIND_TIME && lido_time_parse(text, &time)) || kind == LIDO_KIND_JSON;
 }
 
+/* A text that is a number is stored as the number in columns of these types. JSON has no infinite ones. */
+static bool number_is(lido_kind kind, const lido_value *value) {
+    if (value->kind == LIDO_KIND_DOUBLE)
+        return kind == LIDO_KIND_NUMERIC || (kind == LIDO_KIND_JSON && isfinite(value->as.real));
+    return value->kind == LIDO_KIND_INT64 && (kind == LIDO_KIND_NUMERIC || kind == LIDO_KIND_JSON);
+}
+
 /* Makes of a stored value what its column was declared to hold, if it has that form. */
 static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *arena) {
     if (value->kind == LIDO_KIND_INT64 && kind == LIDO_KIND_BOOL && (value->as.integer | 1) == 1) {
         *value = lido_value_bool(value->as.integer != 0);
-    } else if (kind == LIDO_KIND_NUMERIC && (value->kind == LIDO_KIND_INT64 || value->kind == LIDO_KIND_DOUBLE)) {
+    } else if (number_is(kind, value)) {
         const char *text;
         if (lido__convert_text(value, arena, &text) != NULL)
             return false;
-        *value = lido_value_numeric((lido_numeric){text});
+        *value = lido_value_text(text);
+        value->kind = kind;
     } else if (value->kind == LIDO_KIND_TEXT && text_is(kind, value->as.text)) {
         const char *text = value->as.text;
         value->kind = kind;

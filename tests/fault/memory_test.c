@@ -1,0 +1,416 @@
+/* Memory that runs out at the first allocation, at the second, and so on until a story is told to its end without
+ * noticing: libpq's, SQLite's and libc's own allocations count like ours.
+ *
+ * Whatever fails, nothing crashes or leaks, the outcome is told truthfully, the database holds all of the transaction or
+ * nothing, and the same engine serves the next session. */
+#include "databases.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* ---- An allocator that fails when it is told to ---- */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ADDRESS_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_ADDRESS_SANITIZER
+#endif
+
+/* The program's own malloc takes the place of libc's, and of the sanitizer's, for every library in the process. */
+#ifdef UNDER_ADDRESS_SANITIZER
+#define REAL(function) __interceptor_##function
+#else
+#define REAL(function) __libc_##function
+#endif
+
+void *REAL(malloc)(size_t size);
+void *REAL(calloc)(size_t count, size_t size);
+void *REAL(realloc)(void *memory, size_t size);
+void REAL(free)(void *memory);
+
+/* Volatile, for compilers know that malloc does not touch a program's variables. */
+static volatile long allocations_left = -1; /* before one fails; negative: none does */
+static volatile bool fails_ever_after;
+static volatile bool has_failed;
+static volatile long living;
+
+static bool fails_now(void) {
+    if (allocations_left < 0)
+        return false;
+    if (allocations_left > 0) {
+        allocations_left--;
+        return false;
+    }
+    has_failed = true;
+    if (!fails_ever_after)
+        allocations_left = -1;
+    errno = ENOMEM;
+    return true;
+}
+
+static void *counted(void *memory) {
+    living += memory != NULL;
+    return memory;
+}
+
+void *malloc(size_t size) {
+    return fails_now() ? NULL : counted(REAL(malloc)(size));
+}
+
+void *calloc(size_t count, size_t size) {
+    return fails_now() ? NULL : counted(REAL(calloc)(count, size));
+}
+
+void *realloc(void *memory, size_t size) {
+    if (size > 0 && fails_now())
+        return NULL;
+    void *moved = REAL(realloc)(memory, size);
+    living += (moved != NULL) - (memory != NULL && (moved != NULL || size == 0));
+    return moved;
+}
+
+void free(void *memory) {
+    living -= memory != NULL;
+    REAL(free)(memory);
+}
+
+static void run_out_at(long allocation, bool ever_after) {
+    allocations_left = allocation - 1;
+    fails_ever_after = ever_after;
+    has_failed = false;
+}
+
+/* Returns whether it had come to that. */
+static bool memory_is_back(void) {
+    allocations_left = -1;
+    return has_failed;
+}
+
+/* ---- The stories ---- */
+
+#define NOTE "a note that is longer than what fits anywhere in passing"
+
+typedef struct ending {
+    lido_status status; /* of the transaction; of the first statement, where each is one */
+    lido_status inner;  /* of the savepoint; of the second statement */
+    lido_error error;   /* of what failed last */
+    bool found_wrong;   /* something was read that is not so */
+} ending;
+
+typedef struct story {
+    const char *title;
+    void (*tell)(lido_engine *engine, int64_t run, ending *ended);
+    /* Whether the steps that stand are what the story said; step n is bit n. */
+    bool (*agrees)(const ending *ended, int64_t steps);
+} story;
+
+static void insert(lido_session *db, int64_t run, int step) {
+    lido_exec(db, "INSERT INTO steps (run, step, note, price) VALUES (?, ?, ?, ?)", run, step, NOTE, (lido_numeric){"12.50"});
+}
+
+static bool reads_right(lido_session *db, int64_t run) {
+    int step = 0;
+    const char *note = "";
+    double price = 0;
+    int count = 0;
+    lido_rows *rows = lido_query(db, "SELECT step, note, price FROM steps WHERE run = :run AND note REGEXP :like",
+                                 LIDO_AS("run", run), LIDO_AS("like", "^a n.te"));
+    while (lido_next(rows) && lido_scan(rows, &step, &note, &price))
+        count++;
+    return lido_failed(db) || (count == 1 && step == 1 && price == 12.5 && strcmp(note, NOTE) == 0);
+}
+
+static bool streams_right(lido_session *db, int64_t run, int64_t expected) {
+    int64_t steps = 0;
+    lido_rows *rows = lido_stream(db, "SELECT step, note FROM steps WHERE run = ? ORDER BY step", run);
+    while (lido_next(rows))
+        steps |= INT64_C(1) << lido_get_int64(rows, lido_column(rows, "step"));
+    lido_rows_close(rows);
+    return lido_failed(db) || steps == expected;
+}
+
+static int64_t all_steps(const ending *ended) {
+    return 1 << 1 | 1 << 3 | (ended->inner == LIDO_OK ? 1 << 2 : 0);
+}
+
+static void tell_transaction(lido_engine *engine, int64_t run, ending *ended) {
+    lido_session *db = lido_session_open(engine, NULL);
+    insert(db, run, 1);
+    ended->found_wrong = !reads_right(db, run);
+    lido_savepoint_outcome (db, &ended->inner)
+        insert(db, run, 2);
+    lido_send(db, "INSERT INTO steps (run, step, note) VALUES (?, ?, ?)", run, 3, NOTE);
+    ended->found_wrong |= !streams_right(db, run, all_steps(ended));
+    ended->status = lido_commit(db);
+    ended->error = *lido_error_of(db);
+    lido_session_close(db);
+}
+
+static bool transaction_agrees(const ending *ended, int64_t steps) {
+    bool nothing = steps == 0;
+    bool everything = steps == all_steps(ended);
+    return ended->status == LIDO_OK ? everything : nothing || (ended->status == LIDO_UNKNOWN && everything);
+}
+
+/* What became of a statement that was its own transaction. */
+static lido_status end_of_statement(const lido_session *db, ending *ended) {
+    if (!lido_failed(db))
+        return LIDO_OK;
+    ended->error = *lido_error_of(db);
+    return ended->error.category == LIDO_ERROR_UNKNOWN_OUTCOME ? LIDO_UNKNOWN : LIDO_ROLLED_BACK;
+}
+
+static void tell_statements(lido_engine *engine, int64_t run, ending *ended) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    insert(db, run, 1);
+    ended->status = end_of_statement(db, ended);
+    ended->found_wrong = ended->status == LIDO_OK && !reads_right(db, run);
+    end_of_statement(db, ended);
+    insert(db, run, 2);
+    ended->inner = end_of_statement(db, ended);
+    if (ended->status == LIDO_OK && ended->inner == LIDO_OK)
+        ended->found_wrong |= !streams_right(db, run, 1 << 1 | 1 << 2);
+    end_of_statement(db, ended);
+    lido_session_close(db);
+}
+
+static bool statement_agrees(lido_status status, bool stands) {
+    return status == LIDO_UNKNOWN || stands == (status == LIDO_OK);
+}
+
+static bool statements_agree(const ending *ended, int64_t steps) {
+    return statement_agrees(ended->status, (steps & 1 << 1) != 0) && statement_agrees(ended->inner, (steps & 1 << 2) != 0);
+}
+
+static const story transaction = {"a transaction", tell_transaction, transaction_agrees};
+static const story statements = {"statements that are transactions", tell_statements, statements_agree};
+
+/* ---- Telling one again and again ---- */
+
+typedef struct telling {
+    const char *url;   /* NULL: in memory */
+    const story *story;
+    bool ever_after;   /* memory does not come back before the end */
+    bool from_opening; /* of the engine; else the story is told in one that has served before */
+    int64_t run;       /* each telling has its own */
+} telling;
+
+static const char table_of_steps[] =
+    "CREATE TABLE IF NOT EXISTS steps (run bigint, step integer, note text, price numeric(10, 2), PRIMARY KEY (run, step))";
+
+static ending new_ending(void) {
+    return (ending){.status = LIDO_ROLLED_BACK, .inner = LIDO_ROLLED_BACK, .error = LIDO_ERROR_INIT};
+}
+
+static lido_engine *open_prepared(const telling *of) {
+    lido_engine *engine = open_surely(of->url != NULL ? of->url : "sqlite://", NULL);
+    if (of->url == NULL)
+        run_surely(engine, table_of_steps);
+    return engine;
+}
+
+static int64_t steps_that_stand(lido_engine *engine, int64_t run) {
+    int64_t steps = 0;
+    lido_session *db = open_autocommit(engine);
+    lido_rows *rows = lido_query(db, "SELECT step FROM steps WHERE run = ?", run);
+    while (lido_next(rows))
+        steps |= INT64_C(1) << lido_get_int64(rows, 0);
+    expect_no_error(db);
+    lido_session_close(db);
+    return steps;
+}
+
+/* The same as seen by somebody else, who does not see what is not committed; nobody else sees what is in memory. */
+static int64_t steps_seen(const telling *of, lido_engine *engine, int64_t run) {
+    if (of->url == NULL)
+        return steps_that_stand(engine, run);
+    lido_engine *other = open_surely(of->url, NULL);
+    int64_t steps = steps_that_stand(other, run);
+    lido_engine_close(other);
+    return steps;
+}
+
+/* With memory enough. */
+static void tell_plainly(telling *of, lido_engine *engine) {
+    ending ended = new_ending();
+    of->run++;
+    of->story->tell(engine, of->run, &ended);
+    if (ended.status != LIDO_OK || ended.inner != LIDO_OK)
+        lido_error_print(&ended.error, stderr);
+    assert_int_equal(ended.status, LIDO_OK);
+    assert_int_equal(ended.inner, LIDO_OK);
+    assert_false(ended.found_wrong);
+    assert_true(of->story->agrees(&ended, steps_that_stand(engine, of->run)));
+}
+
+/* What the shortage may be called: libpq, when it has no memory for an answer, gives the connection up. */
+static bool is_fitting(const ending *ended) {
+    switch (ended->error.category) {
+    case LIDO_ERROR_OUT_OF_MEMORY:
+    case LIDO_ERROR_DISCONNECTED:
+        return true;
+    case LIDO_ERROR_UNKNOWN_OUTCOME:
+        return ended->status == LIDO_UNKNOWN || ended->inner == LIDO_UNKNOWN;
+    default:
+        return ended->error.status == LIDO_OK;
+    }
+}
+
+static void check_ending(const telling *of, long allocation, const ending *ended, int64_t steps) {
+    bool agrees = of->story->agrees(ended, steps);
+    if (agrees && !ended->found_wrong && is_fitting(ended))
+        return;
+    print_error("allocation %ld failed: %s, inside %s, steps that stand: %lld\n", allocation,
+                lido_status_name(ended->status), lido_status_name(ended->inner), (long long)steps);
+    if (ended->error.status != LIDO_OK)
+        lido_error_print(&ended->error, stderr);
+    fail_msg("%s", !agrees ? "the database disagrees" : ended->found_wrong ? "wrong rows were read" : "the error does not fit");
+}
+
+/* Tells the story once with the n-th allocation failing; false if it was over before that. */
+static bool tell_short_of_memory(telling *of, long allocation) {
+    ending ended = new_ending();
+    lido_engine *engine = NULL;
+    if (!of->from_opening) {
+        engine = open_prepared(of);
+        tell_plainly(of, engine);
+    }
+    int64_t run = ++of->run;
+    run_out_at(allocation, of->ever_after);
+    if (of->from_opening)
+        engine = lido_engine_open(of->url, NULL, &ended.error);
+    if (engine != NULL)
+        of->story->tell(engine, run, &ended);
+    bool ran_out = memory_is_back();
+    if (engine == NULL) {
+        assert_int_equal(ended.error.category, LIDO_ERROR_OUT_OF_MEMORY);
+        return ran_out;
+    }
+    assert_true(ran_out || ended.status == LIDO_OK);
+    check_ending(of, allocation, &ended, steps_seen(of, engine, run));
+    tell_plainly(of, engine);
+    lido_engine_close(engine);
+    return ran_out;
+}
+
+static void tell_until_nothing_fails(telling of) {
+    enum { SURELY_ENOUGH = 100000 };
+    assert_false(tell_short_of_memory(&of, SURELY_ENOUGH)); /* what libraries set up once is set up here */
+    long allocation = 1;
+    for (bool ran_out = true; ran_out; allocation++) {
+        long before = living;
+        ran_out = tell_short_of_memory(&of, allocation);
+        if (living != before)
+            fail_msg("%ld allocations were not freed after allocation %ld had failed", living - before, allocation);
+    }
+    assert_true(allocation > 10);
+    print_message("           %ld allocations in \"%s\"\n", allocation - 2, of.story->title);
+}
+
+static void tell_in_every_way(const char *url, bool from_opening) {
+    static int64_t runs;
+    const story *const stories[] = {&transaction, &statements};
+    for (int i = 0; i < 4; i++, runs += 1000000)
+        tell_until_nothing_fails((telling){.url = url,
+                                           .story = stories[i / 2],
+                                           .ever_after = i % 2 != 0,
+                                           .from_opening = from_opening,
+                                           .run = runs});
+}
+
+/* ---- On each database ---- */
+
+static const char *prepared_file(void) {
+    const char *url = file_url("steps.db?synchronous=off");
+    lido_engine *engine = open_surely(url, NULL);
+    run_surely(engine, table_of_steps);
+    lido_engine_close(engine);
+    return url;
+}
+
+static const char *prepared_server(void) {
+    const char *url = postgres_url();
+    lido_engine *engine = open_surely(url, NULL);
+    run_surely(engine, "DROP TABLE IF EXISTS steps");
+    run_surely(engine, table_of_steps);
+    lido_engine_close(engine);
+    return url;
+}
+
+static void the_allocator_fails_when_told(void **state) {
+    (void)state;
+    run_out_at(2, false);
+    void *volatile first = malloc(10);
+    void *volatile second = malloc(10);
+    void *volatile third = calloc(1, 10);
+    bool ran_out = memory_is_back();
+    assert_true(ran_out);
+    assert_non_null(first);
+    assert_null(second);
+    assert_non_null(third);
+    long before = living;
+    free(first);
+    free(third);
+    assert_int_equal(living, before - 2);
+}
+
+static void an_engine_on_a_sqlite_file(void **state) {
+    (void)state;
+    tell_in_every_way(prepared_file(), true);
+}
+
+static void a_used_engine_on_a_sqlite_file(void **state) {
+    (void)state;
+    tell_in_every_way(prepared_file(), false);
+}
+
+static void a_used_engine_on_sqlite_in_memory(void **state) {
+    (void)state;
+    tell_in_every_way(NULL, false);
+}
+
+static void opening_sqlite_in_memory(void **state) {
+    (void)state;
+    bool ran_out = true;
+    lido_engine_close(open_surely("sqlite://", NULL));
+    for (long allocation = 1; ran_out; allocation++) {
+        long before = living;
+        lido_error error = LIDO_ERROR_INIT;
+        run_out_at(allocation, allocation % 2 == 0);
+        lido_engine *engine = lido_engine_open("sqlite://", NULL, &error);
+        ran_out = memory_is_back();
+        assert_int_equal(error.category, engine == NULL ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_NONE);
+        assert_true(ran_out || engine != NULL);
+        lido_engine_close(engine);
+        assert_int_equal(living, before);
+    }
+}
+
+static void an_engine_on_postgresql(void **state) {
+    (void)state;
+    tell_in_every_way(prepared_server(), true);
+}
+
+static void a_used_engine_on_postgresql(void **state) {
+    (void)state;
+    tell_in_every_way(prepared_server(), false);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_allocator_fails_when_told),
+        cmocka_unit_test(opening_sqlite_in_memory),
+        cmocka_unit_test(a_used_engine_on_sqlite_in_memory),
+        IN_FOLDER(an_engine_on_a_sqlite_file),
+        IN_FOLDER(a_used_engine_on_a_sqlite_file),
+        cmocka_unit_test(an_engine_on_postgresql),
+        cmocka_unit_test(a_used_engine_on_postgresql),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,542 @@
+/* Savepoints: what fails inside undoes the inside alone. As blocks, by hand, nested, and with statements sent. */
+#include "support/scenario.h"
+
+#include <string.h>
+
+static void make_items(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
+    assert_int_equal(lido_session_close(db), LIDO_OK);
+}
+
+static void insert(lido_session *db, int id) {
+    lido_exec(db, "INSERT INTO items VALUES (?, 'lamp')", id);
+}
+
+static void send_insert(lido_session *db, int id) {
+    lido_send(db, "INSERT INTO items VALUES (?, 'lamp')", id);
+}
+
+/* Which items there are, as the session sees it: "1 2". */
+static void saw_items(lido_session *db, const char *when) {
+    char line[200] = "";
+    lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
+    int id;
+    while (lido_next(rows) && lido_scan(rows, &id))
+        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", id);
+    saw("%s:%s", when, line);
+    lido_rows_close(rows);
+}
+
+/* The same, as anybody else sees it. */
+static void saw_what_stands(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
+    saw_items(db, "stands");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+}
+
+static void saw_status(const char *whose, lido_status status) {
+    saw("%s: %s", whose, lido_status_name(status));
+}
+
+/* ---- Blocks ---- */
+
+static void story_of_an_error_inside(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        insert(db, 1);
+        lido_savepoint (db) {
+            insert(db, 2);
+            insert(db, 1);
+            insert(db, 3);
+            saw("inside failed %d", lido_failed(db));
+        }
+        saw("after failed %d", lido_failed(db));
+        insert(db, 4);
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_an_error_outside(lido_engine *engine) {
+    lido_status outcome;
+    lido_status inner;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        insert(db, 1);
+        insert(db, 1);
+        lido_savepoint_outcome (db, &inner) {
+            saw("runs");
+            insert(db, 2);
+        }
+        saw_status("savepoint", inner);
+        lido_savepoint_outcome (db, &inner)
+            break;
+        saw_status("savepoint", inner);
+        saw("still failed %d", lido_failed(db));
+        insert(db, 3);
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_nested_savepoints(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        insert(db, 1);
+        lido_savepoint (db) {
+            insert(db, 2);
+            lido_savepoint (db) {
+                insert(db, 3);
+                lido_savepoint (db) {
+                    insert(db, 4);
+                    insert(db, 4);
+                }
+                insert(db, 5);
+                insert(db, 5);
+            }
+            insert(db, 6);
+        }
+        lido_savepoint (db)
+            insert(db, 7);
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_what_became_of_a_savepoint(lido_engine *engine) {
+    lido_status outcome;
+    lido_status status;
+    lido_error error;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        lido_savepoint_outcome (db, &status) {
+            saw_status("so far", status);
+            insert(db, 1);
+        }
+        saw_status("kept", status);
+        lido_savepoint_outcome (db, &error)
+            insert(db, 1);
+        saw_status(lido_category_name(error.category), error.status);
+        lido_savepoint_outcome (db, &error)
+            insert(db, 2);
+        saw_status(lido_category_name(error.category), error.status);
+        lido_savepoint_outcome (db, &error)
+            lido_fail(db, "no more lamps");
+        saw_status(error.message, error.status);
+        lido_savepoint_outcome (db, &error) {
+            insert(db, 3);
+            break;
+        }
+        saw_status(error.message, error.status);
+        saw("failed %d", lido_failed(db));
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void break_out(lido_engine *engine, lido_status *outcome) {
+    lido_transaction (db, engine, outcome) {
+        insert(db, 1);
+        lido_savepoint (db) {
+            insert(db, 2);
+            break; /* the savepoint alone */
+        }
+        saw_items(db, "after break");
+        lido_savepoint (db) {
+            insert(db, 3);
+            continue;
+        }
+        saw_items(db, "after continue");
+        lido_savepoint (db) {
+            insert(db, 4);
+            goto after;
+        }
+    after:
+        saw_items(db, "after goto");
+        lido_savepoint (db)
+            lido_savepoint (db) {
+                insert(db, 5);
+                return; /* out of all of them */
+            }
+    }
+}
+
+static void story_of_leaving_a_savepoint(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    break_out(engine, &outcome);
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_a_savepoint_in_a_loop(lido_engine *engine) {
+    static const int ids[] = {1, 2, 1, 3, 2, 4};
+    lido_status outcome;
+    int failed = 0;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome)
+        for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+            lido_status kept;
+            lido_savepoint_outcome (db, &kept)
+                insert(db, ids[i]);
+            failed += kept != LIDO_OK;
+        }
+    saw("failed %d", failed);
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_a_savepoint_without_a_transaction(lido_engine *engine) {
+    lido_error error;
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_savepoint_outcome (db, &error)
+        saw("never seen");
+    saw_status(lido_category_name(error.category), error.status);
+    lido_session_close(db);
+}
+
+/* ---- By hand ---- */
+
+static void story_of_savepoints_by_hand(lido_engine *engine) {
+    lido_error error;
+    make_items(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    insert(db, 1);
+    int first = lido_savepoint_begin(db);
+    insert(db, 2);
+    int second = lido_savepoint_begin(db);
+    insert(db, 3);
+    saw("numbers %d %d", first, second);
+    lido_savepoint_rollback(db, second);
+    saw_items(db, "second undone");
+    insert(db, 2);
+    saw_status("first", lido_savepoint_release(db, first, &error));
+    saw("because: %s", lido_category_name(error.category));
+    saw_items(db, "first undone");
+    saw("number %d", lido_savepoint_begin(db));
+    insert(db, 4);
+    saw_status("released", lido_savepoint_release(db, 1, &error));
+    saw_status("told", error.status);
+    saw_status("transaction", lido_commit(db));
+    lido_session_close(db);
+    saw_what_stands(engine);
+}
+
+static void story_of_an_outer_savepoint_that_ends_the_inner(lido_engine *engine) {
+    make_items(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    int outer = lido_savepoint_begin(db);
+    insert(db, 1);
+    int inner = lido_savepoint_begin(db);
+    insert(db, 2);
+    saw_status("outer", lido_savepoint_release(db, outer, NULL));
+    saw_status("inner", lido_savepoint_release(db, inner, NULL));
+    saw("failed %d", lido_failed(db));
+    outer = lido_savepoint_begin(db);
+    insert(db, 3);
+    inner = lido_savepoint_begin(db);
+    insert(db, 3);
+    lido_savepoint_rollback(db, outer);
+    saw("failed %d", lido_failed(db));
+    saw_error(db);
+    saw_status("inner", lido_savepoint_release(db, inner, NULL));
+    lido_savepoint_rollback(db, inner);
+    lido_savepoint_rollback(db, 0);
+    lido_savepoint_rollback(db, -1);
+    saw_items(db, "before commit");
+    saw_status("transaction", lido_commit(db));
+    lido_session_close(db);
+}
+
+static void story_of_a_commit_with_savepoints_open(lido_engine *engine) {
+    make_items(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_savepoint_begin(db);
+    insert(db, 1);
+    lido_savepoint_begin(db);
+    insert(db, 2);
+    saw_status("transaction", lido_commit(db));
+    saw("number %d", lido_savepoint_begin(db));
+    insert(db, 3);
+    lido_rollback(db);
+    saw("number %d", lido_savepoint_begin(db));
+    lido_session_close(db);
+    saw_what_stands(engine);
+}
+
+/* A savepoint that was released must not be mistaken for a new one of the same number. */
+static void story_of_a_new_savepoint_left_at_once(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        lido_savepoint (db)
+            insert(db, 1);
+        lido_savepoint (db)
+            break;
+        lido_savepoint (db) {
+            send_insert(db, 2);
+            break;
+        }
+        lido_savepoint (db)
+            lido_fail(db, "changed my mind");
+        lido_savepoint (db)
+            insert(db, 3);
+        lido_savepoint (db) {
+            lido_savepoint (db)
+                insert(db, 4);
+            lido_savepoint (db)
+                lido_fail(db, "changed my mind again");
+        }
+        lido_savepoint (db) {
+            lido_savepoint (db)
+                insert(db, 5);
+            break;
+        }
+        saw("failed %d", lido_failed(db));
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+/* ---- With statements sent ---- */
+
+static void story_of_sending_inside(lido_engine *engine) {
+    lido_status outcome;
+    lido_error inner;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        send_insert(db, 1);
+        lido_savepoint_outcome (db, &inner) {
+            send_insert(db, 2);
+            send_insert(db, 1); /* fails, and nobody knows yet */
+            saw("inside failed %d", lido_failed(db));
+        }
+        saw_status(lido_category_name(inner.category), inner.status);
+        saw("after failed %d", lido_failed(db));
+        send_insert(db, 3);
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_sending_before(lido_engine *engine) {
+    lido_error outcome;
+    lido_error inner;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        insert(db, 1);
+        int line = __LINE__ + 1;
+        lido_send(db, "INSERT INTO items VALUES (1, 'again')");
+        lido_savepoint_outcome (db, &inner) {
+            saw("inside failed %d", lido_failed(db));
+            insert(db, 2);
+            saw("inside failed %d", lido_failed(db));
+        }
+        saw_status(lido_category_name(inner.category), inner.status);
+        saw("blames what was sent: %d", inner.line == line);
+        saw("after failed %d", lido_failed(db));
+        insert(db, 3);
+    }
+    saw_status(lido_category_name(outcome.category), outcome.status);
+    saw_what_stands(engine);
+}
+
+static void story_of_sending_in_the_middle(lido_engine *engine) {
+    lido_status outcome;
+    lido_status middle;
+    lido_status inner;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        send_insert(db, 1);
+        lido_savepoint_outcome (db, &middle) {
+            send_insert(db, 2);
+            send_insert(db, 2); /* belongs to the middle, */
+            lido_savepoint_outcome (db, &inner)
+                insert(db, 3); /* and shows in here */
+            saw_status("inner", inner);
+            saw("middle failed %d", lido_failed(db));
+        }
+        saw_status("middle", middle);
+        saw("outside failed %d", lido_failed(db));
+        insert(db, 4);
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_sending_and_leaving(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    lido_transaction (db, engine, &outcome) {
+        lido_savepoint (db) {
+            send_insert(db, 1);
+            break;
+        }
+        send_insert(db, 2);
+        lido_savepoint (db) {
+            insert(db, 3);
+            send_insert(db, 4);
+            break;
+        }
+        lido_savepoint (db) {
+            send_insert(db, 5);
+            lido_savepoint (db) {
+                send_insert(db, 6);
+                break;
+            }
+        }
+        saw_items(db, "inside");
+    }
+    saw_status("transaction", outcome);
+    saw_what_stands(engine);
+}
+
+static void story_of_the_last_key_in_a_savepoint(lido_engine *engine) {
+    lido_status outcome;
+    lido_status inner;
+    lido_transaction (db, engine, &outcome) {
+        lido_exec(db, "CREATE TABLE plain (name text)");
+        lido_savepoint_outcome (db, &inner)
+            saw("last key %d", (int)lido_last_key(db)); /* nothing was inserted yet */
+        saw_status("savepoint", inner);
+        saw("failed %d", lido_failed(db));
+    }
+    saw_status("transaction", outcome);
+}
+
+/* The whole transaction waits for a connection, also what was sent before the savepoint: without one all of it is lost,
+ * and what follows must not run as if it had begun. */
+static void story_of_no_connection_for_a_savepoint(lido_engine *unused) {
+    (void)unused;
+    lido_error outcome;
+    lido_error inner;
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.pool_size = 1;
+    options.max_overflow = 0;
+    options.pool_timeout_ms = 20;
+    lido_engine *engine = scenario_engine(&options);
+    make_items(engine);
+    lido_session *holder = lido_session_open(engine, NULL);
+    assert_int_equal(lido_query_value(holder, "SELECT 1").as.integer, 1);
+    lido_transaction (db, engine, &outcome) {
+        send_insert(db, 1);
+        lido_savepoint_outcome (db, &inner)
+            insert(db, 2);
+        saw_status(lido_category_name(inner.category), inner.status);
+        lido_rollback(holder);
+        insert(db, 3);
+    }
+    saw_status(lido_category_name(outcome.category), outcome.status);
+    lido_session_close(holder);
+    saw_what_stands(engine);
+    lido_engine_close(engine);
+}
+
+int main(void) {
+    const scenario scenarios[] = {
+        {"an error inside a savepoint is cleared", story_of_an_error_inside,
+         "inside failed 1\n"
+         "after failed 0\n"
+         "transaction: ok\n"
+         "stands: 1 4\n"},
+        {"an error outside a savepoint is not", story_of_an_error_outside,
+         "runs\n"
+         "savepoint: rolled back\n"
+         "savepoint: rolled back\n"
+         "still failed 1\n"
+         "transaction: rolled back\n"
+         "stands:\n"},
+        {"savepoints nest", story_of_nested_savepoints,
+         "transaction: ok\n"
+         "stands: 1 2 6 7\n"},
+        {"what became of a savepoint", story_of_what_became_of_a_savepoint,
+         "so far: rolled back\n"
+         "kept: ok\n"
+         "unique violation: rolled back\n"
+         "no error: ok\n"
+         "no more lamps: rolled back\n"
+         "the block was left before its end: rolled back\n"
+         "failed 0\n"
+         "transaction: ok\n"
+         "stands: 1 2\n"},
+        {"leaving a savepoint by break, continue, goto and return", story_of_leaving_a_savepoint,
+         "after break: 1\n"
+         "after continue: 1 3\n"
+         "after goto: 1 3\n"
+         "transaction: rolled back\n"
+         "stands:\n"},
+        {"a savepoint for each turn of a loop", story_of_a_savepoint_in_a_loop,
+         "failed 2\n"
+         "transaction: ok\n"
+         "stands: 1 2 3 4\n"},
+        {"no savepoint in autocommit mode", story_of_a_savepoint_without_a_transaction, "misuse: rolled back\n"},
+        {"savepoints by hand", story_of_savepoints_by_hand,
+         "numbers 1 2\n"
+         "second undone: 1 2\n"
+         "first: rolled back\n"
+         "because: unique violation\n"
+         "first undone: 1\n"
+         "number 1\n"
+         "released: ok\n"
+         "told: ok\n"
+         "transaction: ok\n"
+         "stands: 1 4\n"},
+        {"an outer savepoint ends those inside it", story_of_an_outer_savepoint_that_ends_the_inner,
+         "outer: ok\n"
+         "inner: error\n"
+         "failed 0\n"
+         "failed 0\n"
+         "no error\n"
+         "inner: error\n"
+         "before commit: 1 2\n"
+         "transaction: ok\n"},
+        {"savepoints still open end with the transaction", story_of_a_commit_with_savepoints_open,
+         "transaction: ok\n"
+         "number 1\n"
+         "number 1\n"
+         "stands: 1 2\n"},
+        {"a new savepoint left at once", story_of_a_new_savepoint_left_at_once,
+         "failed 0\n"
+         "transaction: ok\n"
+         "stands: 1 3 4\n"},
+        {"a statement sent inside a savepoint fails there", story_of_sending_inside,
+         "inside failed 0\n"
+         "unique violation: rolled back\n"
+         "after failed 0\n"
+         "transaction: ok\n"
+         "stands: 1 3\n"},
+        {"a statement sent before a savepoint shows inside and is not cleared", story_of_sending_before,
+         "inside failed 0\n"
+         "inside failed 1\n"
+         "unique violation: rolled back\n"
+         "blames what was sent: 1\n"
+         "after failed 1\n"
+         "unique violation: rolled back\n"
+         "stands:\n"},
+        {"a statement sent in the middle of nested savepoints", story_of_sending_in_the_middle,
+         "inner: rolled back\n"
+         "middle failed 1\n"
+         "middle: rolled back\n"
+         "outside failed 0\n"
+         "transaction: ok\n"
+         "stands: 1 4\n"},
+        {"what was sent in a savepoint goes with it", story_of_sending_and_leaving,
+         "inside: 2 5\n"
+         "transaction: ok\n"
+         "stands: 2 5\n"},
+        {"no connection for a savepoint", story_of_no_connection_for_a_savepoint,
+         "pool exhausted: rolled back\n"
+         "pool exhausted: rolled back\n"
+         "stands:\n"},
+        {"a failed last key is cleared by its savepoint", story_of_the_last_key_in_a_savepoint,
+         "last key 0\n"
+         "savepoint: rolled back\n"
+         "failed 0\n"
+         "transaction: ok\n"},
+    };
+    return scenarios_run("savepoint", scenarios, sizeof scenarios / sizeof scenarios[0]);
+}
