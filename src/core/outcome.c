@@ -29,11 +29,7 @@ static bool nothing_to_commit(const lido_session *session) {
 }
 
 static lido_status commit_is_unknown(lido_session *session) {
-    lido_error *error = &session->error;
-    error->category = LIDO_ERROR_UNKNOWN_OUTCOME;
-    error->retryable = false;
-    error->hint[0] = '\0';
-    lido__fault_hint(error, "the transaction may stand or not: look before doing it again");
+    lido__session_in_doubt(session);
     lido__transaction_undo(session);
     return lido__session_settle(session, LIDO_UNKNOWN);
 }
@@ -50,7 +46,12 @@ static lido_status commit_transaction(lido_session *session) {
         lido__queue_drop(session, 0);
         return lido__session_settle(session, LIDO_OK);
     }
-    if (lido__queue_add(session, &commit) && lido__queue_run(session, &commit)) {
+    if (lido__queue_add(session, &commit))
+        lido__queue_run(session, &commit);
+    if (commit.done) {
+        if (session->failed) /* of what befell the connection after that */
+            lido__fault_clear(&session->error);
+        session->failed = false;
         lido__session_release(session);
         return lido__session_settle(session, LIDO_OK);
     }

@@ -106,6 +106,11 @@ static int savepoints_around(const lido__operation *operation) {
     return outside ? operation->savepoint - 1 : operation->savepoint;
 }
 
+/* A statement that was its own transaction went out, and how it ended is not known. */
+static bool may_stand_alone(const lido__operation *operation) {
+    return operation->alone && (operation->done || operation->in_doubt) && operation->sql->kind == LIDO__SQL_WRITES;
+}
+
 /* The error has been set; says what it befell. */
 static void queue_failed(lido_session *session, const lido__operation *operation) {
     lido_error *error = &session->error;
@@ -115,6 +120,8 @@ static void queue_failed(lido_session *session, const lido__operation *operation
         lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
     error->file = operation->file;
     error->line = operation->line;
+    if (may_stand_alone(operation))
+        lido__session_in_doubt(session);
     lido__session_fail(session, doing(operation));
     session->failed_at = savepoints_around(operation);
 }

@@ -88,6 +88,14 @@ bool lido__session_refuse(lido_session *session, lido_category category, const c
     return false;
 }
 
+void lido__session_in_doubt(lido_session *session) {
+    lido_error *error = &session->error;
+    error->category = LIDO_ERROR_UNKNOWN_OUTCOME;
+    error->retryable = false;
+    error->hint[0] = '\0';
+    lido__fault_hint(error, "the transaction may stand or not: look before doing it again");
+}
+
 void lido_fail(lido_session *session, const char *format, ...) {
     char message[sizeof session->error.message];
     va_list arguments;

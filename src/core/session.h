@@ -69,6 +69,8 @@ void lido__session_fail(lido_session *session, const char *doing);
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
 bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...)
     LIDO_FORMAT(4, 5);
+/* Says of the error that nobody knows whether the transaction stands. */
+void lido__session_in_doubt(lido_session *session);
 /* Gives the connection back, if there is one. */
 void lido__session_release(lido_session *session);
 /* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns `outcome`. */

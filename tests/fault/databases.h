@@ -12,8 +12,8 @@
 /* cmocka needs those before it */
 #include <setjmp.h>
 
-#include <cmocka.h>
 #include <lido.h>
+#include <cmocka.h>
 
 #define POSTGRES_TEST_SKIPPED "no PostgreSQL: run it under tests/support/with-postgres\n"
 

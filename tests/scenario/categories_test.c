@@ -128,7 +128,7 @@ static void story_of_values_that_do_not_fit(lido_engine *engine) {
     lido_session_close(db);
 }
 
-/* What PostgreSQL refuses and SQLite has an answer to; docs/sqlite.md lists more. */
+/* What PostgreSQL refuses and SQLite has an answer to. */
 static void story_of_what_differs(lido_engine *engine) {
     static const char *const texts[] = {
         "SELECT 1 / 0",                    /* NULL */
@@ -216,6 +216,10 @@ static void story_of_a_lock_that_takes_too_long(lido_engine *engine) {
     lido_session_close(session_on_shop(engine));
     lido_session *holder = lido_session_open(engine, NULL);
     lido_session *waiter = lido_session_open(engine, &(lido_session_options){.statement_timeout_ms = 50});
+    /* Two connections, so that none is opened while the lock is held: that has a deadline of its own. */
+    assert_int_equal(lido_query_value(holder, "SELECT 1").as.integer, 1);
+    assert_int_equal(lido_query_value(waiter, "SELECT 2").as.integer, 2);
+    lido_rollback(waiter);
     lido_exec(holder, "UPDATE items SET price = 20");
     wrong(waiter, "UPDATE items SET price = 30");
     saw("waiter: %s", lido_status_name(lido_commit(waiter)));
@@ -224,6 +228,58 @@ static void story_of_a_lock_that_takes_too_long(lido_engine *engine) {
     saw("waiter: %s", lido_status_name(lido_commit(waiter)));
     lido_session_close(waiter);
     lido_session_close(holder);
+}
+
+/* ---- What the library refuses by itself ---- */
+
+static void saw_refusal(lido_session *db) {
+    const lido_error *error = lido_error_of(db);
+    saw("%s, %s", lido_category_name(error->category), error->doing);
+    assert_string_equal(error->sqlstate, "");
+    assert_false(error->retryable);
+    lido_rollback(db);
+}
+
+static void story_of_misuse(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_query(db, "SELECT ?, ?", 1);
+    saw_refusal(db);
+    lido_query(db, "SELECT ?, :a", 1, 2);
+    saw_refusal(db);
+    lido_exec(db, "CREATE TABLE a (n integer); CREATE TABLE b (n integer)");
+    saw_refusal(db);
+    lido_rows *rows = lido_query(db, "SELECT 1");
+    lido_get_int64(rows, 0); /* before lido_next */
+    saw_refusal(db);
+    lido_session_close(db);
+}
+
+static void story_of_transaction_control(lido_engine *engine) {
+    static const char *const texts[] = {"BEGIN",
+                                        "begin immediate",
+                                        "START TRANSACTION",
+                                        "COMMIT",
+                                        "commit;",
+                                        "/* now */ COMMIT",
+                                        "-- now\nCOMMIT",
+                                        "END",
+                                        "ROLLBACK",
+                                        "ABORT",
+                                        "SAVEPOINT a",
+                                        "RELEASE a",
+                                        "ROLLBACK TO a",
+                                        "RELEASE SAVEPOINT a"};
+    for (int autocommit = 0; autocommit < 2; autocommit++) {
+        lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = autocommit});
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+            lido_execv(db, texts[i], 0, NULL);
+            if (lido_error_of(db)->category != LIDO_ERROR_MISUSE)
+                fail_msg("%s is let through", texts[i]);
+            lido_rollback(db);
+        }
+        saw("in a string %d", (int)lido_query_value(db, "SELECT length('; COMMIT;')").as.integer);
+        lido_session_close(db);
+    }
 }
 
 int main(void) {
@@ -273,6 +329,14 @@ int main(void) {
          "commit: rolled back\n"
          "1\n"
          "commit: ok\n"},
+        {"calls that are wrong", story_of_misuse,
+         "misuse, preparing a statement\n"
+         "misuse, reading a statement\n"
+         "misuse, preparing a statement\n"
+         "misuse, using a session\n"},
+        {"transaction control in SQL", story_of_transaction_control,
+         "in a string 9\n"
+         "in a string 9\n"},
         {"a lock that takes too long", story_of_a_lock_that_takes_too_long,
          "timeout 57014\n"
          "waiter: rolled back\n"

@@ -1,4 +1,5 @@
-/* Savepoints: what fails inside undoes the inside alone. As blocks, by hand, nested, and with statements sent. */
+/* Savepoints: what fails inside undoes the inside alone. As blocks, by hand, and nested; with statements sent, see
+ * send_test.c. */
 #include "support/scenario.h"
 
 #include <string.h>
@@ -302,98 +303,7 @@ static void story_of_a_new_savepoint_left_at_once(lido_engine *engine) {
     saw_what_stands(engine);
 }
 
-/* ---- With statements sent ---- */
-
-static void story_of_sending_inside(lido_engine *engine) {
-    lido_status outcome;
-    lido_error inner;
-    make_items(engine);
-    lido_transaction (db, engine, &outcome) {
-        send_insert(db, 1);
-        lido_savepoint_outcome (db, &inner) {
-            send_insert(db, 2);
-            send_insert(db, 1); /* fails, and nobody knows yet */
-            saw("inside failed %d", lido_failed(db));
-        }
-        saw_status(lido_category_name(inner.category), inner.status);
-        saw("after failed %d", lido_failed(db));
-        send_insert(db, 3);
-    }
-    saw_status("transaction", outcome);
-    saw_what_stands(engine);
-}
-
-static void story_of_sending_before(lido_engine *engine) {
-    lido_error outcome;
-    lido_error inner;
-    make_items(engine);
-    lido_transaction (db, engine, &outcome) {
-        insert(db, 1);
-        int line = __LINE__ + 1;
-        lido_send(db, "INSERT INTO items VALUES (1, 'again')");
-        lido_savepoint_outcome (db, &inner) {
-            saw("inside failed %d", lido_failed(db));
-            insert(db, 2);
-            saw("inside failed %d", lido_failed(db));
-        }
-        saw_status(lido_category_name(inner.category), inner.status);
-        saw("blames what was sent: %d", inner.line == line);
-        saw("after failed %d", lido_failed(db));
-        insert(db, 3);
-    }
-    saw_status(lido_category_name(outcome.category), outcome.status);
-    saw_what_stands(engine);
-}
-
-static void story_of_sending_in_the_middle(lido_engine *engine) {
-    lido_status outcome;
-    lido_status middle;
-    lido_status inner;
-    make_items(engine);
-    lido_transaction (db, engine, &outcome) {
-        send_insert(db, 1);
-        lido_savepoint_outcome (db, &middle) {
-            send_insert(db, 2);
-            send_insert(db, 2); /* belongs to the middle, */
-            lido_savepoint_outcome (db, &inner)
-                insert(db, 3); /* and shows in here */
-            saw_status("inner", inner);
-            saw("middle failed %d", lido_failed(db));
-        }
-        saw_status("middle", middle);
-        saw("outside failed %d", lido_failed(db));
-        insert(db, 4);
-    }
-    saw_status("transaction", outcome);
-    saw_what_stands(engine);
-}
-
-static void story_of_sending_and_leaving(lido_engine *engine) {
-    lido_status outcome;
-    make_items(engine);
-    lido_transaction (db, engine, &outcome) {
-        lido_savepoint (db) {
-            send_insert(db, 1);
-            break;
-        }
-        send_insert(db, 2);
-        lido_savepoint (db) {
-            insert(db, 3);
-            send_insert(db, 4);
-            break;
-        }
-        lido_savepoint (db) {
-            send_insert(db, 5);
-            lido_savepoint (db) {
-                send_insert(db, 6);
-                break;
-            }
-        }
-        saw_items(db, "inside");
-    }
-    saw_status("transaction", outcome);
-    saw_what_stands(engine);
-}
+/* ---- At the edge ---- */
 
 static void story_of_the_last_key_in_a_savepoint(lido_engine *engine) {
     lido_status outcome;
@@ -503,31 +413,6 @@ int main(void) {
          "failed 0\n"
          "transaction: ok\n"
          "stands: 1 3 4\n"},
-        {"a statement sent inside a savepoint fails there", story_of_sending_inside,
-         "inside failed 0\n"
-         "unique violation: rolled back\n"
-         "after failed 0\n"
-         "transaction: ok\n"
-         "stands: 1 3\n"},
-        {"a statement sent before a savepoint shows inside and is not cleared", story_of_sending_before,
-         "inside failed 0\n"
-         "inside failed 1\n"
-         "unique violation: rolled back\n"
-         "blames what was sent: 1\n"
-         "after failed 1\n"
-         "unique violation: rolled back\n"
-         "stands:\n"},
-        {"a statement sent in the middle of nested savepoints", story_of_sending_in_the_middle,
-         "inner: rolled back\n"
-         "middle failed 1\n"
-         "middle: rolled back\n"
-         "outside failed 0\n"
-         "transaction: ok\n"
-         "stands: 1 4\n"},
-        {"what was sent in a savepoint goes with it", story_of_sending_and_leaving,
-         "inside: 2 5\n"
-         "transaction: ok\n"
-         "stands: 2 5\n"},
         {"no connection for a savepoint", story_of_no_connection_for_a_savepoint,
          "pool exhausted: rolled back\n"
          "pool exhausted: rolled back\n"

@@ -113,7 +113,7 @@ class Checked:
             self.check_program(block, outputs)
         elif re.match(r"(static|typedef|struct|#)\b", block.text):
             self.definitions += f'#line {block.line} "{self.page.name}"\n{block.text}\n'
-            self.compile(block, self.fragment(block, "", ";"), FRAGMENT_WARNINGS)
+            self.compile(block, self.fragment(block, "", WITHOUT_SESSION), FRAGMENT_WARNINGS)
         else:
             self.check_fragment(block, outputs)
 

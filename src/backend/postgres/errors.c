@@ -59,11 +59,17 @@ static void take_message(char *text, size_t size, const char *message) {
         *newline = ' ';
 }
 
+bool lido__postgres_ran_out_of_memory(const postgres_connection *connection) {
+    return strstr(PQerrorMessage(connection->wire), "out of memory") != NULL;
+}
+
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error) {
     char text[400];
     connection->base.broken = true;
     take_message(text, sizeof text, PQerrorMessage(connection->wire));
-    lido__fault(error, LIDO_ERROR_DISCONNECTED, "the connection broke: %s", text[0] != '\0' ? text : "no answer");
+    lido__fault(error,
+                lido__postgres_ran_out_of_memory(connection) ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_DISCONNECTED,
+                "the connection broke: %s", text[0] != '\0' ? text : "no answer");
     if (error->sqlstate[0] == '\0' && error->category == LIDO_ERROR_DISCONNECTED)
         lido__fault_field(error->sqlstate, sizeof error->sqlstate, "08006");
     return false;

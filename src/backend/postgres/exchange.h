@@ -54,7 +54,8 @@ bool lido__postgres_send_begin(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_statement(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_operation(postgres_exchange *exchange, size_t operation);
-bool lido__postgres_send_sync(postgres_exchange *exchange);
+/* Ends what stands or falls together; its failure, such as of a deferred constraint, is `operation`'s. */
+bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation);
 
 /* ---- read.c ---- */
 

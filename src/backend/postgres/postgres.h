@@ -62,6 +62,8 @@ bool lido__postgres_command(postgres_connection *connection, const char *sql, li
 
 /* A result that reports an error. Returns false. */
 bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error);
+/* Whether libpq itself had no memory for something. */
+bool lido__postgres_ran_out_of_memory(const postgres_connection *connection);
 /* The connection is lost. Marks it broken and returns false. */
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error);
 /* No connection came about; `wire` may be NULL. */

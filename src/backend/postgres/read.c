@@ -14,11 +14,15 @@ static bool is_stale(const PGresult *result) {
 }
 
 /* The server has answered operation `index` with an error: it was not done, nor what came after it up to
- * the next Sync. A farewell tells that of what came after alone: the server may have done the operation before. */
-static void settle_doubt(postgres_exchange *exchange, size_t index) {
+ * the next Sync. A farewell tells that of what came after, and of a statement in whose place it came: the server may
+ * have committed before. An error of libpq's own, which has no memory for the answer, tells nothing. */
+static void settle_doubt(postgres_exchange *exchange, size_t index, bool from_server) {
     lido__operation *operations = exchange->batch->operations;
-    if (!exchange->connection->base.broken)
-        operations[index].in_doubt = false;
+    bool farewell = exchange->connection->base.broken;
+    bool tells = from_server && !(farewell && (operations[index].done || operations[index].kind != LIDO__STATEMENT));
+    operations[index].in_doubt = !tells;
+    if (!from_server)
+        return;
     for (size_t i = index + 1; i < exchange->end && !operations[index].alone; i++)
         operations[i].in_doubt = false;
 }
@@ -30,9 +34,9 @@ static void operation_failed(postgres_exchange *exchange, const postgres_answer 
     bool stale = uses && expected->statement != NULL && is_stale(result);
     if (batch->failed > expected->operation)
         batch->failed = expected->operation;
-    batch->operations[expected->operation].done = false;
     lido__postgres_fault_result(exchange->connection, result, batch->error);
-    settle_doubt(exchange, expected->operation);
+    settle_doubt(exchange, expected->operation, PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL);
+    batch->operations[expected->operation].done = false;
     if (!first || !stale)
         return;
     exchange->stale = expected->operation;

@@ -231,8 +231,11 @@ bool lido__postgres_open_stream(postgres_connection *connection, lido__operation
                                 postgres_stream_end end, lido_error *error) {
     lido__result *result = operation->result;
     kept_rows *rows = result_begin(result, first);
-    if (rows == NULL)
+    if (rows == NULL) {
+        PQclear(first);
+        connection->base.broken = true; /* the rows are still to come, and nobody reads them */
         return lido__fault_memory(error, "reading the rows");
+    }
     result->connection = &connection->base;
     rows->names = copy_names(&result->arena, first);
     rows->waiting = true;

@@ -26,10 +26,10 @@ static bool send_all(postgres_exchange *exchange) {
         if (!lido__postgres_send_operation(exchange, i))
             return false;
         synced = operation->alone;
-        if (exchange->pipelined && synced && !lido__postgres_send_sync(exchange))
+        if (exchange->pipelined && synced && !lido__postgres_send_sync(exchange, i))
             return false;
     }
-    return !exchange->pipelined || synced || lido__postgres_send_sync(exchange);
+    return !exchange->pipelined || synced || lido__postgres_send_sync(exchange, exchange->end - 1);
 }
 
 /* ---- The exchange ---- */
@@ -95,7 +95,7 @@ static bool send_prelude(postgres_exchange *exchange, size_t stream) {
     const lido__operation *operation = &exchange->batch->operations[stream];
     for (size_t i = 0; i < stream; i++)
         if (!lido__postgres_send_operation(exchange, i) ||
-            (exchange->batch->operations[i].alone && !lido__postgres_send_sync(exchange)))
+            (exchange->batch->operations[i].alone && !lido__postgres_send_sync(exchange, i)))
             return false;
     if (lido__postgres_keeps_statements(connection) &&
         lido__statement_cache_find(&connection->statements, operation->sql) == NULL &&
@@ -105,7 +105,7 @@ static bool send_prelude(postgres_exchange *exchange, size_t stream) {
         return false;
     if (!operation->alone && !lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "SAVEPOINT lido_stream"))
         return false;
-    return lido__postgres_send_sync(exchange);
+    return lido__postgres_send_sync(exchange, stream);
 }
 
 static bool run_prelude(postgres_exchange *exchange, size_t stream) {

@@ -87,8 +87,8 @@ bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_ki
     return exchange->pipelined ? PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) : PQsendQuery(wire, sql);
 }
 
-bool lido__postgres_send_sync(postgres_exchange *exchange) {
-    expect(exchange, ANSWER_SYNC, exchange->end - 1, NULL);
+bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation) {
+    expect(exchange, ANSWER_SYNC, operation, NULL);
     return PQpipelineSync(exchange->connection->wire);
 }
 
@@ -166,7 +166,7 @@ bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
 static bool send_alone(postgres_exchange *exchange, size_t index) {
     bool more = index + 1 < exchange->end;
     return lido__postgres_send_begin(exchange, index) && lido__postgres_send_statement(exchange, index) &&
-           (!more || lido__postgres_send_sync(exchange)) &&
+           (!more || lido__postgres_send_sync(exchange, index)) &&
            lido__postgres_send_command(exchange, ANSWER_ASIDE, index, "COMMIT");
 }
 
@@ -200,9 +200,15 @@ static bool send_control(postgres_exchange *exchange, size_t index) {
 
 bool lido__postgres_send_operation(postgres_exchange *exchange, size_t index) {
     lido__operation *operation = &exchange->batch->operations[index];
+    bool sent;
     operation->in_doubt = true;
     if (operation->kind != LIDO__STATEMENT)
-        return send_control(exchange, index);
-    return lido__postgres_needs_transaction(operation) ? send_alone(exchange, index)
-                                                       : lido__postgres_send_statement(exchange, index);
+        sent = send_control(exchange, index);
+    else if (lido__postgres_needs_transaction(operation))
+        sent = send_alone(exchange, index);
+    else
+        sent = lido__postgres_send_statement(exchange, index);
+    if (!sent && PQstatus(exchange->connection->wire) == CONNECTION_OK)
+        operation->in_doubt = false; /* memory ran out before it was whole */
+    return sent;
 }

@@ -36,6 +36,9 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
     *lost = true;
     int unsent = PQflush(connection->wire);
     while (unsent >= 0 && (unsent > 0 || PQisBusy(connection->wire))) {
+        if (lido__postgres_ran_out_of_memory(
+                connection)) /* then it forgets that a Sync came, and would wait for it for ever */
+            break;
         lido__await_outcome outcome =
             lido__await_descriptor(PQsocket(connection->wire), true, unsent > 0, connection->deadline);
         if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))

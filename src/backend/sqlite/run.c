@@ -61,6 +61,12 @@ static bool may_write(const sqlite_connection *connection, const lido__operation
     return !connection->read_only && !(operation->alone && operation->read_only);
 }
 
+/* A COMMIT that failed on writing or syncing may be found whole after a crash: nobody knows. Where it failed
+ * otherwise, the transaction is still open and can be rolled back. */
+static bool commit_was_torn(const lido_error *error) {
+    return (error->native_code & 0xff) == SQLITE_IOERR && error->native_code != SQLITE_IOERR_NOMEM;
+}
+
 static bool run_statement(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
     sqlite_statement *statement = statement_for(connection, operation->sql, error);
     if (statement == NULL)
@@ -81,6 +87,9 @@ static bool run_statement(sqlite_connection *connection, lido__operation *operat
     bool streaming = done && operation->stream && operation->result->connection != NULL;
     if (!streaming)
         lido__sqlite_statement_finish(connection, statement);
+    /* SQLite commits what was changed although memory ran out over the rows that RETURNING gave. */
+    if (!done && operation->alone)
+        operation->in_doubt = sqlite3_total_changes64(connection->handle) != changed || commit_was_torn(error);
     return done;
 }
 
@@ -111,12 +120,10 @@ static bool run_savepoint(sqlite_connection *connection, const lido__operation *
     return code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
 }
 
-/* A COMMIT that failed on writing or syncing may be found whole after a crash: nobody knows. Where it failed
- * otherwise, the transaction is still open and can be rolled back. */
 static bool run_commit(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
     if (run_control(connection, CONTROL_COMMIT, error))
         return true;
-    operation->in_doubt = (error->native_code & 0xff) == SQLITE_IOERR && error->native_code != SQLITE_IOERR_NOMEM;
+    operation->in_doubt = commit_was_torn(error);
     return false;
 }
 
