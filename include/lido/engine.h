@@ -3,6 +3,9 @@
 #ifndef LIDO_ENGINE_H
 #define LIDO_ENGINE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include <lido/error.h>
 #include <lido/options.h>
 
@@ -28,6 +31,27 @@ LIDO_API void lido_engine_close(lido_engine *engine);
 /* The `index`-th effective setting with its origin, for programs that want to show them. False when
  * there are no more. Never waits; safe from any thread. */
 LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting);
+
+/* The pool's state and what it has counted since the engine was opened. */
+typedef struct lido_pool_stats {
+    int open; /* connections: idle, in use, or being opened; as are the next three, now */
+    int idle;
+    int in_use;
+    int waiting;              /* threads that wait for one */
+    bool down;                /* the server could not be reached at the last attempt */
+    uint64_t acquires;        /* how often one was asked for */
+    uint64_t waits;           /* how often that had to wait */
+    uint64_t timeouts;        /* how often it waited in vain */
+    uint64_t connects;        /* opened */
+    uint64_t failed_connects; /* attempts to open one */
+    uint64_t recycled;        /* closed for their age */
+    uint64_t invalidated;     /* found dead, or given up because another was lost */
+    int64_t wait_us;          /* all waiting together, in microseconds */
+    int64_t use_us;           /* all use together, in microseconds, to a few milliseconds each */
+} lido_pool_stats;
+
+/* Reads them, at one moment. Never waits; safe from any thread. */
+LIDO_API void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats);
 
 /* What the other side is, as lido_engine_inspect found it. Texts are cut where they do not fit. */
 typedef struct lido_server {

@@ -30,15 +30,23 @@ typedef struct lido_options {
     const char *application_name;
 
     /* The pool. */
-    int pool_size;           /* connections kept; default 20 */
-    int max_overflow;        /* connections opened beyond them under load; -1: no limit; default 10 */
-    int pool_pre_ping;       /* 1: look at an idle connection before it is used; 0: do not; default 1 */
-    int64_t pool_timeout_ms; /* how long a session waits for a connection; default 30 000 */
-    int64_t pool_recycle_ms; /* a connection older than this is replaced; -1: never; default 3 600 000 */
+    int pool_size;              /* connections kept; default 20 */
+    int max_overflow;           /* connections opened beyond them under load; -1: no limit; default 10 */
+    int pool_pre_ping;          /* 1: look at an idle connection before it is used; 0: do not; default 1 */
+    int64_t pool_timeout_ms;    /* how long a session waits for a connection; default 30 000 */
+    int64_t pool_recycle_ms;    /* a connection older than this, less up to a tenth at random, is replaced; -1: never;
+                                default 3 600 000 */
+    int64_t pool_max_idle_ms;   /* one that was not used for this long is closed; -1: never; default 600 000 */
+    int64_t pool_ping_after_ms; /* one that was idle for this long is asked before it is used, and not only looked at;
+                                   -1: never; default 30 000 */
+    int64_t pool_leak_after_ms; /* one that is held for this long is reported; -1: never; default 300 000 */
+    int pool_min_size;          /* connections that are opened ahead and kept; default 0 */
+    int pool_max_waiting;       /* how many may wait for a connection at once; -1: no limit; default 1 000 */
 
     /* Deadlines. */
-    int64_t connect_timeout_ms;   /* for each host; default 10 000 */
-    int64_t statement_timeout_ms; /* for each statement; -1: none; default 300 000 */
+    int64_t connect_timeout_ms;     /* for each host; default 10 000 */
+    int64_t statement_timeout_ms;   /* for each statement; -1: none; default 300 000 */
+    int64_t transaction_timeout_ms; /* from its first statement to its end; -1: none; default -1 */
 
     /* Statements. */
     int prepare;         /* 1: keep statements prepared; 0: do not (transaction poolers); default 1 */
@@ -58,8 +66,9 @@ typedef struct lido_options {
 #define LIDO_OPTIONS_INIT \
     { \
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, LIDO_UNSET, \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
     }
 
 /* Where a setting's value came from. */

@@ -7,7 +7,8 @@
  * starts clean.
  *
  * A session belongs to the thread that opened it. Calls from another thread are refused: they
- * change nothing, and lido_error_of says so to that thread. */
+ * change nothing, and lido_error_of says so to that thread. So are those from the child after a fork, which may open
+ * sessions of its own on the same engine; its parent's it can only close, and the parent does not notice. */
 #ifndef LIDO_SESSION_H
 #define LIDO_SESSION_H
 
@@ -36,11 +37,12 @@ typedef enum lido_at_end {
 
 /* All zero is the default. */
 typedef struct lido_session_options {
-    bool read_only;               /* the database refuses writes */
-    bool autocommit;              /* every statement is a transaction of its own */
-    lido_isolation isolation;     /* of each transaction */
-    lido_at_end at_end;           /* see above */
-    int64_t statement_timeout_ms; /* 0: the engine's; -1: none */
+    bool read_only;                 /* the database refuses writes */
+    bool autocommit;                /* every statement is a transaction of its own */
+    lido_isolation isolation;       /* of each transaction */
+    lido_at_end at_end;             /* see above */
+    int64_t statement_timeout_ms;   /* 0: the engine's; -1: none */
+    int64_t transaction_timeout_ms; /* from its first statement to its end; 0: the engine's; -1: none */
 } lido_session_options;
 
 /* Opens a session; connects to nothing yet. `options`: NULL for the defaults; copied.
@@ -63,6 +65,12 @@ LIDO_API lido_status lido_commit(lido_session *session);
 /* Rolls back, clears the error and gives the connection back. With no transaction open: nothing.
  * Waits for the database, if it was reached at all. */
 LIDO_API void lido_rollback(lido_session *session);
+
+/* Makes what the session is doing stop: its statement, or its waiting for a connection or a lock, fails with category
+ * cancelled. Whatever it does next is not touched. LIDO_OK if there was something to cancel, which may have ended by itself
+ * meanwhile; else LIDO_ERROR. The one function that is for other threads: from any, as long as the session is not
+ * closed meanwhile. Waits for the server to take the request, 5 seconds at most. */
+LIDO_API lido_status lido_cancel(lido_session *session);
 
 /* Opens a savepoint and returns its number, 1 for the outermost; 0 if refused (autocommit mode, or not
  * this thread's). On a failed session it counts on without I/O, so that code nests the same.

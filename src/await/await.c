@@ -7,14 +7,20 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "await/offload.h"
 #include "base/clock.h"
+
+static _Thread_local uint64_t self;
 
 uint64_t lido__await_self(void) {
     static atomic_uint_fast64_t last;
-    static _Thread_local uint64_t self;
     if (self == 0)
         self = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
     return self;
+}
+
+void lido__await_self_renew(void) {
+    self = 0;
 }
 
 /* Milliseconds until the deadline for poll(), rounded up so that it does not wake too early; -1: no deadline. */
@@ -95,8 +101,7 @@ lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline) {
     case LIDO__WAIT_WAKER:
         return block_on_waker(wait->waker, deadline);
     case LIDO__WAIT_WORK:
-        wait->work(wait->argument);
-        return LIDO__AWAIT_READY;
+        return lido__offload(wait, deadline);
     }
     return LIDO__AWAIT_FAILED;
 }

@@ -32,7 +32,7 @@ typedef enum lido__wait_kind {
     LIDO__WAIT_DESCRIPTOR, /* until it can be read or written, as asked, or is broken */
     LIDO__WAIT_MOMENT,     /* until the deadline: the outcome is TIMED_OUT */
     LIDO__WAIT_WAKER,      /* until it is woken */
-    LIDO__WAIT_WORK        /* until `work(argument)` has returned; it bounds itself, the deadline is not looked at */
+    LIDO__WAIT_WORK        /* until `work(argument)` has returned */
 } lido__wait_kind;
 
 typedef struct lido__wait {
@@ -42,14 +42,18 @@ typedef struct lido__wait {
     bool write;
     lido__waker *waker;
     void (*work)(void *argument);
+    void (*dispose)(void *argument); /* called when work that was not waited for any longer has returned */
     void *argument;
 } lido__wait;
 
 /* Waits. `deadline`: a moment of lido__clock_now_us, or LIDO__NO_DEADLINE. */
 lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline);
 
-/* Who is running: a number that no other thread of the process has had. Sessions belong to it. */
+/* Who is running: a number that no other thread has had, in this process or in those it was forked from. Sessions
+ * belong to it. */
 uint64_t lido__await_self(void);
+/* In the child after a fork: the thread that forked is somebody else from here on. */
+void lido__await_self_renew(void);
 
 static inline lido__await_outcome lido__await_descriptor(int descriptor, bool read, bool write, int64_t deadline) {
     return lido__await(
@@ -64,8 +68,11 @@ static inline lido__await_outcome lido__await_waker(lido__waker *waker, int64_t 
     return lido__await(&(lido__wait){.kind = LIDO__WAIT_WAKER, .waker = waker}, deadline);
 }
 
-static inline void lido__await_work(void (*work)(void *argument), void *argument) {
-    lido__await(&(lido__wait){.kind = LIDO__WAIT_WORK, .work = work, .argument = argument}, INT64_MAX);
+/* After TIMED_OUT, `argument` belongs to the work, and `dispose` frees it. */
+static inline lido__await_outcome lido__await_work(void (*work)(void *argument), void (*dispose)(void *argument),
+                                                   void *argument, int64_t deadline) {
+    return lido__await(&(lido__wait){.kind = LIDO__WAIT_WORK, .work = work, .dispose = dispose, .argument = argument},
+                       deadline);
 }
 
 #endif

@@ -29,14 +29,29 @@ typedef struct lido__connection {
     bool in_transaction; /* a transaction is open on the server; kept true by the backend */
     bool broken;         /* nothing can be run on it any more; set by the backend */
 
-    /* The pool's; backends do not touch them. Under the pool's lock, except by the holder. */
-    struct lido__connection *next;     /* in the idle list */
-    struct lido__connection *previous; /* in the list of those in use */
-    int64_t opened_at;                 /* moments of the monotonic clock */
+    bool server_gone; /* the server went, or became one that refuses writes: others are no better; set by the backend */
+
+    /* The pool's; backends do not touch them. Under the pool's lock, except `last_sql`. */
+    struct lido__connection *next;     /* in the idle list, or in that of those in use */
+    struct lido__connection *previous; /* in that of those in use */
+    uint64_t number;                   /* which of the pool's connections it is, from 1 */
+    uint64_t generation;               /* of the pool when it was opened: an older one is not used again */
+    int64_t retire_at;                 /* moments of the monotonic clock */
     int64_t idle_since;
-    _Atomic int64_t taken_at; /* the holder writes these, and who looks for one that is not given back reads them */
-    _Atomic(const char *) holder_file;
-    atomic_int holder_line;
+    int64_t taken_at;
+    const void *holder;      /* who has it: a session */
+    uint64_t owner;          /* in which thread */
+    const char *holder_file; /* taken where */
+    int holder_line;
+    bool leak_told;
+    int cancels;  /* how many are being sent to it: until they are, it is not used again, nor closed */
+    bool left;    /* its holder gave it back meanwhile: the last who cancels closes it */
+    bool watched; /* the pool's keeper looks at `wait_until` */
+    _Atomic int64_t
+        wait_until;      /* the holder's: what it waits for on the network must have come by then; else far away */
+    int64_t given_until; /* the keeper's: how long it has given a cancelled wait to end */
+    _Atomic(const lido__sql *)
+        last_sql; /* what its holder ran last, for who looks for it; one of the engine's, or NULL */
 } lido__connection;
 
 typedef enum lido__operation_kind {
@@ -121,8 +136,18 @@ struct lido__backend {
     lido__connection *(*open)(const lido__config *config, void *database, lido_error *error);
     /* Says goodbye and frees. Bounded. */
     void (*close)(lido__connection *connection);
+    /* In a child after fork, inside the fork itself: makes sure that nothing said on an inherited connection can reach
+     * the server. Calls nothing that is not async-signal-safe. Optional. */
+    void (*disarm)(lido__connection *connection);
+    /* In the child, later: frees an inherited, disarmed connection, as far as that can be done without a byte. */
+    void (*abandon)(lido__connection *connection);
     /* Whether it can still be used, without asking the server. Does not wait. */
     bool (*alive)(lido__connection *connection);
+    /* Whether the server answers until the deadline. Optional. */
+    bool (*ping)(lido__connection *connection, int64_t deadline);
+    /* Makes what runs on the connection stop, with category cancelled, or timeout if its deadline has passed. `give_up`: that
+     * was done before and was not heard: breaks the connection. From any thread, while it is in use; bounded. */
+    void (*cancel)(lido__connection *connection, bool give_up);
     /* Runs a batch; false with batch->error and batch->failed set. Never leaves a half-read answer behind: the
      * connection is usable afterwards, or `broken`. */
     bool (*run)(lido__connection *connection, lido__batch *batch);

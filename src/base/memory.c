@@ -100,21 +100,17 @@ static lido__arena_block *arena_block_new(lido__arena *arena, size_t at_least) {
     return block;
 }
 
-void *lido__arena_allocate(lido__arena *arena, size_t size) {
+void *lido__arena_allocate_slowly(lido__arena *arena, size_t size) {
     const size_t align = alignof(max_align_t);
     if (size > SIZE_MAX - align)
         return NULL;
     size = (size + align - 1) / align * align;
-    if (arena->next == NULL || (size_t)(arena->end - arena->next) < size) {
-        lido__arena_block *block = arena_block_new(arena, size);
-        if (block == NULL)
-            return NULL;
-        arena->next = block->bytes;
-        arena->end = block->bytes + block->size;
-    }
-    void *memory = arena->next;
-    arena->next += size;
-    return memory;
+    lido__arena_block *block = arena_block_new(arena, size);
+    if (block == NULL)
+        return NULL;
+    arena->next = block->bytes + size;
+    arena->end = block->bytes + block->size;
+    return block->bytes;
 }
 
 char *lido__arena_copy(lido__arena *arena, const void *data, size_t size) {

@@ -43,8 +43,20 @@ typedef struct lido__arena {
 #define LIDO__ARENA_INIT \
     { NULL, NULL, NULL }
 
+/* The same as lido__arena_allocate, in a new block. */
+void *lido__arena_allocate_slowly(lido__arena *arena, size_t size);
+
 /* Memory aligned for any type, not cleared; NULL if there is none. Size 0 gives a valid pointer. */
-void *lido__arena_allocate(lido__arena *arena, size_t size);
+static inline void *lido__arena_allocate(lido__arena *arena, size_t size) {
+    const size_t align = _Alignof(max_align_t);
+    size_t rounded = (size + align - 1) / align * align;
+    if (arena->next == NULL || rounded < size || (size_t)(arena->end - arena->next) < rounded)
+        return lido__arena_allocate_slowly(arena, size);
+    void *memory = arena->next;
+    arena->next += rounded;
+    return memory;
+}
+
 /* A copy with a NUL behind it. */
 char *lido__arena_copy(lido__arena *arena, const void *data, size_t size);
 char *lido__arena_format(lido__arena *arena, const char *format, ...) LIDO_FORMAT(2, 3);

@@ -27,7 +27,7 @@ typedef struct lido__keyword {
     const char *value;
 } lido__keyword;
 
-enum { LIDO__SETTING_COUNT_MOST = 56 };
+enum { LIDO__SETTING_COUNT_MOST = 64 };
 
 typedef struct lido__config {
     lido__arena arena; /* owns every text below */
@@ -49,10 +49,16 @@ typedef struct lido__config {
     int max_overflow; /* -1: no limit */
     bool pool_pre_ping;
     int64_t pool_timeout_ms;
-    int64_t pool_recycle_ms; /* -1: never */
+    int64_t pool_recycle_ms; /* -1: never; as for the next three */
+    int64_t pool_max_idle_ms;
+    int64_t pool_ping_after_ms;
+    int64_t pool_leak_after_ms;
+    int pool_min_size;
+    int pool_max_waiting; /* -1: no limit */
 
     int64_t connect_timeout_ms;
-    int64_t statement_timeout_ms; /* -1: none */
+    int64_t statement_timeout_ms; /* -1: none; as for the next */
+    int64_t transaction_timeout_ms;
     bool prepare;
     int statement_cache;
 

@@ -6,19 +6,21 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "core/fork.h"
 
 enum { LATENCY_PROBES = 5 };
 
 static bool engine_attach(lido_engine *engine, lido_error *error) {
+    void *database = NULL;
     engine->backend = engine->config.type == LIDO__SQLITE ? &lido__backend_sqlite : &lido__backend_postgres;
     if (engine->backend->attach != NULL)
-        engine->database = engine->backend->attach(&engine->config, error);
+        database = engine->backend->attach(&engine->config, error);
     if (error->status != LIDO_OK)
         return false;
-    if (lido__pool_init(&engine->pool, &engine->config, engine->backend, engine->database))
+    if (lido__pool_init(&engine->pool, &engine->config, engine->backend, database))
         return true;
-    if (engine->database != NULL)
-        engine->backend->detach(engine->database);
+    if (database != NULL)
+        engine->backend->detach(database);
     return lido__fault_memory(error, "opening an engine");
 }
 
@@ -43,6 +45,7 @@ lido_engine *lido_engine_open(const char *url, const lido_options *options, lido
     }
     lido__sql_cache_init(&engine->sql, engine->config.type);
     atomic_init(&engine->references, 1);
+    lido__fork_watch(engine);
     atomic_init(&engine->closed, false);
     return engine;
 }
@@ -54,10 +57,12 @@ void lido__engine_hold(lido_engine *engine) {
 void lido__engine_let_go(lido_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->references, 1, memory_order_acq_rel) != 1)
         return;
+    lido__fork_unwatch(engine);
+    void *database = engine->pool.database;
+    if (database != NULL && !atomic_load(&engine->pool.forked)) /* else it is the parent's */
+        engine->backend->detach(database);
     lido__pool_done(&engine->pool);
     lido__sql_cache_done(&engine->sql);
-    if (engine->database != NULL)
-        engine->backend->detach(engine->database);
     lido__config_done(&engine->config);
     free(engine);
 }
@@ -68,6 +73,10 @@ void lido_engine_close(lido_engine *engine) {
     atomic_store_explicit(&engine->closed, true, memory_order_relaxed);
     lido__pool_close(&engine->pool);
     lido__engine_let_go(engine);
+}
+
+void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats) {
+    lido__pool_read_stats(&engine->pool, stats);
 }
 
 bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting) {
@@ -105,7 +114,7 @@ lido_status lido_engine_inspect(lido_engine *engine, lido_server *server, lido_e
     lido__fault_field(described.database, sizeof described.database, engine->config.display);
     int64_t began = lido__clock_now_us();
     /* A new connection rather than one from the pool: how long that takes is one of the questions. */
-    lido__connection *connection = engine->backend->open(&engine->config, engine->database, &found);
+    lido__connection *connection = engine->backend->open(&engine->config, engine->pool.database, &found);
     if (connection != NULL) {
         described.connect_us = lido__clock_now_us() - began;
         bool done = engine->backend->inspect(connection, &described, &found);

@@ -10,9 +10,10 @@
 struct lido_engine {
     lido__config config;
     const lido__backend *backend;
-    void *database; /* what the backend attached */
     lido__pool pool;
     lido__sql_cache sql;
+    lido_engine *next; /* in fork.c's list; under its lock, as is the next */
+    lido_engine *previous;
     atomic_size_t references; /* one for the opener, one for each session; the last frees */
     atomic_bool closed;       /* no new sessions */
 };

@@ -1,92 +1,96 @@
-/* The pool of pool.h. */
+/* Lending connections: taking, opening, giving back, and what happens when the server cannot be reached. */
 #include "core/pool.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
-#include "await/await.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/random.h"
 
 enum {
-    LOOK_AFTER_US =
-        1000, /* a connection used less than this ago is not looked at: the look would cost more than it saves */
-    HOLDERS_TOLD_MOST = 3
-};
-
-/* On the stack of who waits; in the queue while under the lock. */
-struct lido__pool_waiter {
-    lido__waker waker;
-    lido__connection *given; /* either is set, and the waiter out of the queue, before it is woken */
-    bool may_open;
-    lido__pool_waiter *next;
+    /* A connection used since about the last tick is not looked at: the look would cost more than it saves. */
+    LOOK_AFTER_US = 1000,
+    PING_MOST_MS = 2000,
+    BACKOFF_MS = 50, /* after the first failure; doubled with each, up to: */
+    BACKOFF_MOST_MS = 5000
 };
 
 bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database) {
     *pool = (lido__pool){.config = config, .backend = backend, .database = database};
-    return pthread_mutex_init(&pool->lock, NULL) == 0;
+    if (pthread_mutex_init(&pool->lock, NULL) != 0)
+        return false;
+    if (lido__waker_init(&pool->keeper_waker))
+        return true;
+    pthread_mutex_destroy(&pool->lock);
+    return false;
+}
+
+/* The first use in a child. An in-memory database is the parent's, too, with locks that nobody here will release: the child
+ * gets a new one. Attaching does not wait, so it may be done under the lock, which keeps others from the old one. */
+static bool start_in_child(lido__pool *pool, lido_error *error) {
+    pthread_mutex_lock(&pool->lock);
+    lido__connection *inherited = pool->inherited;
+    bool first = atomic_load(&pool->forked);
+    pool->inherited = NULL;
+    if (first && pool->backend->attach != NULL)
+        pool->database = pool->backend->attach(pool->config, error);
+    if (first) /* made anew, not destroyed before: the parent's keeper sleeps on it, as far as this memory knows */
+        lido__waker_init(&pool->keeper_waker);
+    atomic_store(&pool->forked, error->status != LIDO_OK);
+    pthread_mutex_unlock(&pool->lock);
+    while (inherited != NULL) {
+        lido__connection *next = inherited->next;
+        pool->backend->abandon(inherited);
+        inherited = next;
+    }
+    return error->status == LIDO_OK;
 }
 
 void lido__pool_done(lido__pool *pool) {
+    while (pool->inherited != NULL) {
+        lido__connection *next = pool->inherited->next;
+        pool->backend->abandon(pool->inherited);
+        pool->inherited = next;
+    }
+    if (!atomic_load(&pool->forked)) /* see start_in_child */
+        lido__waker_done(&pool->keeper_waker);
     pthread_mutex_destroy(&pool->lock);
 }
 
 /* ---- Under the lock ---- */
 
-static bool has_room(const lido__pool *pool) {
+bool lido__pool_has_room(const lido__pool *pool) {
     const lido__config *config = pool->config;
     return config->max_overflow < 0 || pool->open < config->pool_size + config->max_overflow;
 }
 
-static void queue_add(lido__pool *pool, lido__pool_waiter *waiter) {
-    *(pool->newest != NULL ? &pool->newest->next : &pool->oldest) = waiter;
-    pool->newest = waiter;
-}
-
-static lido__pool_waiter *queue_take_oldest(lido__pool *pool) {
-    lido__pool_waiter *waiter = pool->oldest;
-    if (waiter != NULL) {
-        pool->oldest = waiter->next;
-        if (pool->oldest == NULL)
-            pool->newest = NULL;
-    }
-    return waiter;
-}
-
-/* False if it is not in the queue any more: it was served, or the pool was closed. */
-static bool queue_remove(lido__pool *pool, const lido__pool_waiter *waiter) {
-    lido__pool_waiter *before = NULL;
-    lido__pool_waiter *at = pool->oldest;
-    for (; at != NULL && at != waiter; at = at->next)
-        before = at;
-    if (at == NULL)
-        return false;
-    *(before != NULL ? &before->next : &pool->oldest) = waiter->next;
-    if (pool->newest == waiter)
-        pool->newest = before;
-    return true;
-}
-
-static void used_add(lido__pool *pool, lido__connection *connection) {
+void lido__pool_used_add(lido__pool *pool, lido__connection *connection, const lido__lease *lease) {
     connection->previous = NULL;
     connection->next = pool->used;
     if (pool->used != NULL)
         pool->used->previous = connection;
     pool->used = connection;
+    connection->holder = lease->holder;
+    connection->owner = lease->owner;
+    connection->holder_file = lease->file;
+    connection->holder_line = lease->line;
+    connection->leak_told = false;
+    connection->taken_at = lido__clock_recent_us();
+    atomic_store_explicit(&connection->last_sql, NULL, memory_order_relaxed);
 }
 
-static void used_remove(lido__pool *pool, lido__connection *connection) {
+void lido__pool_used_remove(lido__pool *pool, lido__connection *connection) {
     *(connection->previous != NULL ? &connection->previous->next : &pool->used) = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
+    connection->holder = NULL;
 }
 
-/* A slot has come free: the oldest waiter may open a connection in it. */
-static lido__pool_waiter *give_slot(lido__pool *pool) {
-    pool->open--;
-    if (!has_room(pool))
+/* The oldest waiter may open a connection, if there is room and reason to hope. */
+static lido__pool_waiter *grant_slot(lido__pool *pool) {
+    if (pool->down || !lido__pool_has_room(pool))
         return NULL;
-    lido__pool_waiter *waiter = queue_take_oldest(pool);
+    lido__pool_waiter *waiter = lido__pool_queue_take(pool);
     if (waiter != NULL) {
         pool->open++;
         waiter->may_open = true;
@@ -94,192 +98,385 @@ static lido__pool_waiter *give_slot(lido__pool *pool) {
     return waiter;
 }
 
-/* Says who holds the connections, for whoever looks for the one that is not given back. */
-static void tell_holders(const lido__pool *pool, lido_error *error) {
-    int64_t now = lido__clock_now_us();
-    int told = 0;
-    char text[200];
-    size_t used = 0;
-    text[0] = '\0';
-    for (lido__connection *at = pool->used; at != NULL && told < HOLDERS_TOLD_MOST && used < sizeof text;
-         at = at->next) {
-        const char *file = atomic_load_explicit(&at->holder_file, memory_order_relaxed);
-        if (file != NULL)
-            used +=
-                (size_t)snprintf(text + used, sizeof text - used, "%s%s:%d for %" PRId64 " ms", told++ > 0 ? ", " : "",
-                                 file, atomic_load_explicit(&at->holder_line, memory_order_relaxed),
-                                 (now - atomic_load_explicit(&at->taken_at, memory_order_relaxed)) / 1000);
-    }
-    lido__fault_hint(error, "%s%s%sclose sessions sooner, or raise pool_size or max_overflow",
-                     told > 0 ? "held by " : "", text, told > 0 ? "; " : "");
+/* All waiters that there is room for. Linked by `next`, to be woken outside the lock. */
+static lido__pool_waiter *grant_slots(lido__pool *pool) {
+    lido__pool_waiter *first = NULL;
+    lido__pool_waiter **link = &first;
+    for (lido__pool_waiter *granted; (granted = grant_slot(pool)) != NULL; link = &granted->next)
+        *link = granted;
+    return first;
 }
 
-/* ---- Outside the lock ---- */
+static int64_t pause_us(int failures) {
+    int64_t most = BACKOFF_MS;
+    for (int i = 1; i < failures && most < BACKOFF_MOST_MS; i++)
+        most *= 2;
+    most = most < BACKOFF_MOST_MS ? most : BACKOFF_MOST_MS;
+    return (most / 2 + lido__random_below(most / 2 + 1)) * 1000; /* so that many processes do not knock at once */
+}
 
-static void slot_free(lido__pool *pool) {
+static bool is_out_of_reach(const lido_error *error) {
+    return error->category == LIDO_ERROR_DISCONNECTED || error->category == LIDO_ERROR_TIMEOUT ||
+           error->category == LIDO_ERROR_PERMISSION || error->category == LIDO_ERROR_CONFIGURATION;
+}
+
+/* ---- Opening ---- */
+
+void lido__pool_slot_free(lido__pool *pool) {
     pthread_mutex_lock(&pool->lock);
-    lido__pool_waiter *waiter = give_slot(pool);
+    pool->open--;
+    lido__pool_waiter *granted = grant_slots(pool);
     pthread_mutex_unlock(&pool->lock);
-    if (waiter != NULL)
-        lido__waker_wake(&waiter->waker);
+    lido__pool_wake_all(granted);
 }
 
-static bool fit_for_use(const lido__pool *pool, lido__connection *connection, int64_t now) {
-    const lido__config *config = pool->config;
-    if (config->pool_recycle_ms >= 0 && now - connection->opened_at > config->pool_recycle_ms * 1000)
-        return false;
-    if (!config->pool_pre_ping || now - connection->idle_since < LOOK_AFTER_US)
-        return true;
-    return pool->backend->alive(connection);
+/* Everybody who waits hears at once what one of them has found out. */
+static void opening_failed(lido__pool *pool, const lido_error *why) {
+    lido__pool_waiter *failed = NULL;
+    pthread_mutex_lock(&pool->lock);
+    pool->open--;
+    pool->stats.failed_connects++;
+    pool->probing = false;
+    if (is_out_of_reach(why)) {
+        pool->down = true;
+        pool->failures++;
+        pool->down_until = lido__clock_now_us() + pause_us(pool->failures);
+        pool->reason = *why;
+        failed = lido__pool_queue_fail(pool, why);
+    } else {
+        failed = grant_slots(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    lido__pool_wake_all(failed);
 }
 
-/* In a slot that the caller has. */
-static lido__connection *open_in_slot(lido__pool *pool, lido_error *error) {
-    lido__connection *connection = pool->backend->open(pool->config, pool->database, error);
+static int64_t retirement(const lido__config *config) {
+    if (config->pool_recycle_ms < 0)
+        return LIDO__NO_DEADLINE;
+    int64_t age = config->pool_recycle_ms * 1000;
+    return lido__clock_recent_us() + age - lido__random_below(age / 10 + 1);
+}
+
+lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error) {
+    pthread_mutex_lock(&pool->lock);
+    uint64_t generation = pool->generation;
+    void *database = pool->database;
+    pthread_mutex_unlock(&pool->lock);
+    lido__connection *connection = pool->backend->open(pool->config, database, error);
     if (connection == NULL) {
-        slot_free(pool);
+        opening_failed(pool, error);
         return NULL;
     }
-    connection->opened_at = lido__clock_recent_us();
+    lido__pool_keeper_start(pool);
+    connection->generation = generation; /* as it was before: what was lost meanwhile may be this one's server */
+    connection->retire_at = retirement(pool->config);
+    connection->idle_since = lido__clock_recent_us();
     pthread_mutex_lock(&pool->lock);
-    used_add(pool, connection);
+    connection->number = ++pool->stats.connects;
+    connection->watched = pool->keeper_runs;
+    atomic_store_explicit(&connection->wait_until, LIDO__NO_DEADLINE, memory_order_relaxed);
+    pool->down = pool->probing = false;
+    pool->failures = 0;
+    if (lease != NULL)
+        lido__pool_used_add(pool, connection, lease);
+    lido__pool_waiter *granted = grant_slots(pool);
     pthread_mutex_unlock(&pool->lock);
+    lido__pool_wake_all(granted);
     return connection;
 }
 
-static lido__connection *exhausted(lido__pool *pool, lido_error *error) {
-    pthread_mutex_lock(&pool->lock);
-    if (pool->closed) {
-        lido__fault(error, LIDO_ERROR_MISUSE, "the engine was closed while a connection was waited for");
-    } else {
-        lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
-                    "no connection came free within %" PRId64 " ms: all %d are in use", pool->config->pool_timeout_ms,
-                    pool->open);
-        tell_holders(pool, error);
+/* ---- Taking ---- */
+
+/* Under the lock. Whether the caller may open a connection now; if so, it has the slot. */
+static bool take_slot(lido__pool *pool) {
+    if (!lido__pool_has_room(pool))
+        return false;
+    if (pool->down) {
+        if (pool->probing || lido__clock_now_us() < pool->down_until)
+            return false;
+        pool->probing = true;
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
+    pool->open++;
+    return true;
 }
 
-/* Called with the lock, which it lets go. Returns a connection, or NULL with *may_open or *error set. */
-static lido__connection *wait_in_queue(lido__pool *pool, bool *may_open, lido_error *error) {
-    lido__pool_waiter waiter = {.given = NULL};
+/* Under the lock. Why nobody more may wait; false: one more may. */
+static bool refuse_to_wait(const lido__pool *pool, const lido__lease *lease, lido_error *error) {
+    const lido__config *config = pool->config;
+    if (config->pool_max_waiting < 0 || pool->waiting < config->pool_max_waiting)
+        return lido__pool_would_deadlock(pool, lease->owner, error);
+    lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
+                "%d already wait for a connection, as many as pool_max_waiting allows", pool->waiting);
+    return true;
+}
+
+/* Waits until something is decided, this waiter becomes the prober, or the deadline passes. */
+static void wait_for_decision(lido__pool *pool, lido__pool_waiter *waiter, int64_t deadline) {
+    for (;;) {
+        pthread_mutex_lock(&pool->lock);
+        int64_t until = pool->down && pool->down_until < deadline && !pool->probing ? pool->down_until : deadline;
+        pthread_mutex_unlock(&pool->lock);
+        if (lido__await_waker(&waiter->waker, until) == LIDO__AWAIT_READY)
+            return;
+        pthread_mutex_lock(&pool->lock);
+        bool late = lido__clock_now_us() >= deadline;
+        bool probes = !late && take_slot(pool);
+        bool decided = (late || probes) && !lido__pool_queue_remove(pool, waiter);
+        if (decided && probes) { /* somebody else's decision came first: the slot is not needed */
+            pool->open--;
+            pool->probing = false;
+        }
+        waiter->may_open = waiter->may_open || (probes && !decided);
+        pthread_mutex_unlock(&pool->lock);
+        if (decided) /* the waker is about to be woken, and must not be destroyed before */
+            lido__await_waker(&waiter->waker, LIDO__NO_DEADLINE);
+        if (late || probes)
+            return;
+    }
+}
+
+/* Called with the lock, which it lets go. */
+static lido__connection *wait_in_queue(lido__pool *pool, const lido__lease *lease, bool *may_open, lido_error *error) {
+    lido__pool_waiter waiter = {.lease = *lease, .error = error};
     if (!lido__waker_init(&waiter.waker)) {
         pthread_mutex_unlock(&pool->lock);
         lido__fault_memory(error, "waiting for a connection");
         return NULL;
     }
-    queue_add(pool, &waiter);
+    lido__pool_queue_add(pool, &waiter);
+    pool->stats.waits++;
     pthread_mutex_unlock(&pool->lock);
-    int64_t deadline = lido__deadline_in_ms(pool->config->pool_timeout_ms);
-    if (lido__await_waker(&waiter.waker, deadline) == LIDO__AWAIT_TIMED_OUT) {
-        pthread_mutex_lock(&pool->lock);
-        bool removed = queue_remove(pool, &waiter);
-        pthread_mutex_unlock(&pool->lock);
-        if (!removed) /* at the last moment: the waker is about to be woken, and must not be destroyed before */
-            lido__await_waker(&waiter.waker, LIDO__NO_DEADLINE);
-    }
+    int64_t began = lido__clock_now_us();
+    wait_for_decision(pool, &waiter, lido__deadline_in_ms(pool->config->pool_timeout_ms));
     lido__waker_done(&waiter.waker);
     *may_open = waiter.may_open;
+    pthread_mutex_lock(&pool->lock);
+    pool->stats.wait_us += lido__clock_now_us() - began;
     if (waiter.given == NULL && !waiter.may_open)
-        return exhausted(pool, error);
+        lido__pool_tell_exhausted(pool, error);
+    pthread_mutex_unlock(&pool->lock);
     return waiter.given;
 }
 
 /* A connection that was idle or handed over, already among those used; or the right to open one in *may_open. */
-static lido__connection *take_or_wait(lido__pool *pool, bool *may_open, lido_error *error) {
+static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease, bool *may_open, lido_error *error) {
     *may_open = false;
     pthread_mutex_lock(&pool->lock);
-    if (pool->closed) {
-        pthread_mutex_unlock(&pool->lock);
-        lido__fault(error, LIDO_ERROR_MISUSE, "the engine is closed");
-        return NULL;
-    }
     lido__connection *connection = pool->idle;
-    if (connection == NULL && !has_room(pool))
-        return wait_in_queue(pool, may_open, error);
-    if (connection != NULL) {
+    pool->stats.acquires++;
+    if (pool->closed) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "the engine is closed");
+        connection = NULL;
+    } else if (connection != NULL) {
         pool->idle = connection->next;
-        used_add(pool, connection);
-    } else {
-        pool->open++;
+        lido__pool_used_add(pool, connection, lease);
+    } else if (take_slot(pool)) {
         *may_open = true;
+    } else if (!refuse_to_wait(pool, lease, error)) {
+        return wait_in_queue(pool, lease, may_open, error);
     }
     pthread_mutex_unlock(&pool->lock);
     return connection;
 }
 
-/* Takes an unfit connection's place: its slot stays. */
-static lido__connection *replace(lido__pool *pool, lido__connection *unfit, lido_error *error) {
+typedef enum fitness { FIT, TOO_OLD, DEAD } fitness;
+
+static fitness fitness_of(const lido__pool *pool, lido__connection *connection) {
+    const lido__config *config = pool->config;
+    int64_t now = lido__clock_recent_us();
+    int64_t idle = now - connection->idle_since;
+    if (now >= connection->retire_at)
+        return TOO_OLD;
+    if (!config->pool_pre_ping || idle < LOOK_AFTER_US)
+        return FIT;
+    if (!pool->backend->alive(connection))
+        return DEAD;
+    bool ask =
+        config->pool_ping_after_ms >= 0 && idle >= config->pool_ping_after_ms * 1000 && pool->backend->ping != NULL;
+    return !ask || pool->backend->ping(connection, lido__deadline_in_ms(PING_MOST_MS)) ? FIT : DEAD;
+}
+
+/* Closes an unfit connection and opens another in its slot. */
+static lido__connection *replace(lido__pool *pool, lido__connection *unfit, fitness why, const lido__lease *lease,
+                                 lido_error *error) {
     pthread_mutex_lock(&pool->lock);
-    used_remove(pool, unfit);
+    lido__pool_used_remove(pool, unfit);
+    if (why == TOO_OLD)
+        pool->stats.recycled++;
+    else
+        pool->stats.invalidated++;
     pthread_mutex_unlock(&pool->lock);
     pool->backend->close(unfit);
-    return open_in_slot(pool, error);
+    return lido__pool_open_in_slot(pool, lease, error);
 }
 
-lido__connection *lido__pool_acquire(lido__pool *pool, const char *file, int line, lido_error *error) {
+lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error) {
     bool may_open;
-    lido__connection *connection = take_or_wait(pool, &may_open, error);
-    int64_t now = lido__clock_recent_us();
-    if (connection == NULL && may_open)
-        connection = open_in_slot(pool, error);
-    else if (connection != NULL && !fit_for_use(pool, connection, now))
-        connection = replace(pool, connection, error);
-    if (connection == NULL)
+    fitness fit = FIT;
+    if (atomic_load_explicit(&pool->forked, memory_order_relaxed) && !start_in_child(pool, error))
         return NULL;
-    atomic_store_explicit(&connection->taken_at, now, memory_order_relaxed);
-    atomic_store_explicit(&connection->holder_file, file, memory_order_relaxed);
-    atomic_store_explicit(&connection->holder_line, line, memory_order_relaxed);
-    return connection;
+    lido__connection *connection = take_or_wait(pool, lease, &may_open, error);
+    if (connection == NULL)
+        return may_open ? lido__pool_open_in_slot(pool, lease, error) : NULL;
+    if ((fit = fitness_of(pool, connection)) == FIT)
+        return connection;
+    return replace(pool, connection, fit, lease, error);
 }
 
-static bool is_surplus(const lido__pool *pool) {
-    return pool->closed || pool->open > pool->config->pool_size;
+/* ---- Giving back ---- */
+
+/* Under the lock. The idle ones of a generation that is over, to be closed outside it. */
+static lido__connection *invalidate(lido__pool *pool) {
+    lido__connection *idle = pool->idle;
+    pool->generation++;
+    pool->idle = NULL;
+    for (const lido__connection *at = idle; at != NULL; at = at->next)
+        pool->stats.invalidated++;
+    return idle;
+}
+
+static bool fit_to_keep(const lido__pool *pool, const lido__connection *connection) {
+    return !connection->broken && !connection->server_gone && !connection->in_transaction && !connection->left &&
+           connection->generation == pool->generation && connection->cancels == 0;
+}
+
+static void close_in_slot(lido__pool *pool, lido__connection *connection) {
+    pool->backend->close(connection);
+    lido__pool_slot_free(pool);
 }
 
 void lido__pool_release(lido__pool *pool, lido__connection *connection) {
-    bool keep = !connection->broken && !connection->in_transaction;
+    lido__connection *lost = NULL;
     lido__pool_waiter *waiter = NULL;
     connection->idle_since = lido__clock_recent_us();
     pthread_mutex_lock(&pool->lock);
-    used_remove(pool, connection);
-    if (keep && (waiter = queue_take_oldest(pool)) != NULL) {
+    lido__pool_used_remove(pool, connection);
+    pool->stats.use_us += connection->idle_since - connection->taken_at;
+    if (connection->server_gone && connection->generation == pool->generation)
+        lost = invalidate(pool);
+    bool keep = fit_to_keep(pool, connection);
+    bool closes = !keep && connection->cancels == 0;
+    if (keep && (waiter = lido__pool_queue_take(pool)) != NULL) {
+        lido__pool_used_add(pool, connection, &waiter->lease);
         waiter->given = connection;
-        used_add(pool, connection);
-    } else if (keep && !is_surplus(pool)) {
+    } else if (keep && !pool->closed && pool->open <= pool->config->pool_size) {
         connection->next = pool->idle;
         pool->idle = connection;
+    } else if (keep) {
+        closes = true;
     } else {
-        keep = false;
+        connection->left = true;
     }
     pthread_mutex_unlock(&pool->lock);
     if (waiter != NULL)
         lido__waker_wake(&waiter->waker);
-    if (!keep) {
-        pool->backend->close(connection);
-        slot_free(pool);
+    if (closes)
+        close_in_slot(pool, connection);
+    while (lost != NULL) {
+        lido__connection *next = lost->next;
+        close_in_slot(pool, lost);
+        lost = next;
     }
 }
 
+/* ---- Cancelling ---- */
+
+static lido__connection *held_by(const lido__pool *pool, const void *holder) {
+    lido__connection *at = pool->used;
+    while (at != NULL && at->holder != holder)
+        at = at->next;
+    return at;
+}
+
+/* Under the lock: takes a waiter of this holder out of the queue, with its reason. */
+static lido__pool_waiter *cancel_waiter(lido__pool *pool, const void *holder) {
+    lido__pool_waiter *at = pool->oldest;
+    while (at != NULL && at->lease.holder != holder)
+        at = at->next;
+    if (at == NULL)
+        return NULL;
+    lido__pool_queue_remove(pool, at);
+    lido__fault(at->error, LIDO_ERROR_CANCELLED, "cancelled while waiting for a connection");
+    return at;
+}
+
+void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up) {
+    pool->backend->cancel(connection, give_up);
+    pthread_mutex_lock(&pool->lock);
+    bool closes = --connection->cancels == 0 && connection->left;
+    pthread_mutex_unlock(&pool->lock);
+    if (closes)
+        close_in_slot(pool, connection);
+}
+
+bool lido__pool_cancel(lido__pool *pool, const void *holder) {
+    pthread_mutex_lock(&pool->lock);
+    lido__connection *connection = held_by(pool, holder);
+    lido__pool_waiter *waiter = connection == NULL ? cancel_waiter(pool, holder) : NULL;
+    if (connection != NULL)
+        connection->cancels++;
+    pthread_mutex_unlock(&pool->lock);
+    if (waiter != NULL)
+        lido__waker_wake(&waiter->waker);
+    if (connection == NULL)
+        return waiter != NULL;
+    lido__pool_send_cancel(pool, connection, false);
+    return true;
+}
+
+/* ---- The end ---- */
+
 void lido__pool_close(lido__pool *pool) {
+    lido_error why = LIDO_ERROR_INIT;
+    lido__fault(&why, LIDO_ERROR_MISUSE, "the engine was closed while a connection was waited for");
+    lido__pool_keeper_stop(pool);
     pthread_mutex_lock(&pool->lock);
     lido__connection *idle = pool->idle;
     pool->closed = true;
     pool->idle = NULL;
-    for (lido__connection *at = idle; at != NULL; at = at->next)
+    for (const lido__connection *at = idle; at != NULL; at = at->next)
         pool->open--;
-    lido__pool_waiter *waiter = pool->oldest;
-    pool->oldest = pool->newest = NULL;
+    lido__pool_waiter *waiters = lido__pool_queue_fail(pool, &why);
     pthread_mutex_unlock(&pool->lock);
-    while (waiter != NULL) {
-        lido__pool_waiter *next = waiter->next; /* once woken, it is gone */
-        lido__waker_wake(&waiter->waker);
-        waiter = next;
-    }
+    lido__pool_wake_all(waiters);
     while (idle != NULL) {
         lido__connection *next = idle->next;
         pool->backend->close(idle);
         idle = next;
     }
+}
+
+/* ---- Fork ---- */
+
+void lido__pool_before_fork(lido__pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+}
+
+void lido__pool_after_fork_in_parent(lido__pool *pool) {
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void inherit(lido__pool *pool, lido__connection *first) {
+    while (first != NULL) {
+        lido__connection *next = first->next;
+        if (pool->backend->disarm != NULL)
+            pool->backend->disarm(first);
+        first->next = pool->inherited;
+        pool->inherited = first;
+        first = next;
+    }
+}
+
+/* Runs inside fork(), where little is allowed: moves pointers and disarms, no more. The waiters are threads that the
+ * child does not have. */
+void lido__pool_after_fork_in_child(lido__pool *pool) {
+    inherit(pool, pool->idle);
+    inherit(pool, pool->used);
+    pool->idle = pool->used = NULL;
+    pool->open = pool->waiting = 0;
+    pool->oldest = pool->newest = NULL;
+    pool->probing = pool->keeper_runs = false;
+    pool->generation++;
+    atomic_store_explicit(&pool->forked, true, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->lock);
 }

@@ -2,42 +2,126 @@
  *
  * The newest idle connection is used first, so that the others can grow old and go. Waiters are served in the order
  * they came: a connection given back goes straight to the oldest, and so does the right to open one.
- * The lock is a leaf: connections are opened, looked at and closed outside it. */
+ *
+ * When the server cannot be reached the pool is *down*: after a pause that grows with each failure, one waiter probes it; the
+ * others wait for what that gives, and fail with it or go on with it. When the server was lost under a
+ * connection, the whole *generation* of connections is not used again.
+ *
+ * The lock is a leaf: connections are opened, looked at, pinged and closed outside it, and nobody is told anything
+ * under it. pool.c lends; pool_queue.c is the queue; pool_report.c looks and tells; keeper.c tidies. */
 #ifndef LIDO_CORE_POOL_H
 #define LIDO_CORE_POOL_H
 
 #include <pthread.h>
 
+#include <lido/engine.h>
+
+#include "await/await.h"
 #include "backend/backend.h"
 
-typedef struct lido__pool_waiter lido__pool_waiter;
+/* Who wants a connection. */
+typedef struct lido__lease {
+    const void *holder; /* a session; for cancelling, compared and never followed */
+    uint64_t owner;     /* its thread */
+    const char *file;   /* its call */
+    int line;
+} lido__lease;
+
+/* On the stack of who waits. In the queue while nothing has been decided; out of it before it is woken. */
+typedef struct lido__pool_waiter {
+    lido__waker waker;
+    lido__lease lease;
+    lido__connection *given; /* decided: this connection, */
+    bool may_open;           /* or the right to open one, */
+    lido_error *error;       /* or neither, for the reason that was put here */
+    struct lido__pool_waiter *next;
+} lido__pool_waiter;
 
 typedef struct lido__pool {
-    const lido__config *config; /* the engine's, as are the next two */
+    const lido__config *config; /* the engine's, as is the next */
     const lido__backend *backend;
-    void *database;
+    atomic_bool forked; /* this is a child that has not used the pool yet */
 
     pthread_mutex_t lock; /* guards all below */
+    void *database;       /* what the backend attached; changes in the child after a fork alone */
     bool closed;
-    lido__connection *idle; /* newest first */
-    lido__connection *used; /* taken by somebody, newest first */
-    int open;               /* idle, used, and being opened */
+    lido__connection *idle;      /* newest first */
+    lido__connection *used;      /* taken by somebody, newest first */
+    lido__connection *inherited; /* a parent process's: disarmed, to be abandoned */
+    int open;                    /* idle, used, and being opened */
+    uint64_t generation;
     lido__pool_waiter *oldest;
     lido__pool_waiter *newest;
+    int waiting;
+
+    bool down;
+    bool probing;       /* one is at it */
+    int failures;       /* in a row */
+    int64_t down_until; /* when the next may probe */
+    lido_error reason;  /* why the last attempt failed */
+
+    lido_pool_stats stats; /* its counters; lido__pool_read_stats fills in the rest */
+
+    pthread_t keeper;
+    bool keeper_runs;
+    lido__waker keeper_waker; /* woken to make it stop */
 } lido__pool;
 
 bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database);
 /* When nothing is taken any more. */
 void lido__pool_done(lido__pool *pool);
 
-/* Takes a connection, waiting for one up to pool_timeout and for a new one up to connect_timeout. `file` and
- * `line`: who takes it. NULL with *error set: pool exhausted, closed, or what opening one ran into. */
-lido__connection *lido__pool_acquire(lido__pool *pool, const char *file, int line, lido_error *error);
+/* Takes a connection, waiting for one up to pool_timeout and for a new one up to connect_timeout.
+ * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into. */
+lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error);
 
-/* Gives a connection back. One that is broken or in a transaction is closed instead of being used again. */
+/* Gives a connection back. One that is broken, in a transaction, too old, or of an earlier generation is closed instead of
+ * being used again. */
 void lido__pool_release(lido__pool *pool, lido__connection *connection);
+
+/* Cancels what `holder` is doing: its statement, or its waiting for a connection. From any thread. False if it is doing neither. */
+bool lido__pool_cancel(lido__pool *pool, const void *holder);
 
 /* Closes the idle connections; those given back later are closed then, and nobody gets one any more. */
 void lido__pool_close(lido__pool *pool);
+
+void lido__pool_read_stats(lido__pool *pool, lido_pool_stats *stats);
+
+/* Around a fork: the lock is held across it, and the child starts with an empty pool. */
+void lido__pool_before_fork(lido__pool *pool);
+void lido__pool_after_fork_in_parent(lido__pool *pool);
+void lido__pool_after_fork_in_child(lido__pool *pool);
+
+/* ---- Shared by the pool's files; all but the last two under the lock. ---- */
+
+bool lido__pool_has_room(const lido__pool *pool);
+void lido__pool_used_add(lido__pool *pool, lido__connection *connection, const lido__lease *lease);
+void lido__pool_used_remove(lido__pool *pool, lido__connection *connection);
+
+/* pool_queue.c */
+void lido__pool_queue_add(lido__pool *pool, lido__pool_waiter *waiter);
+lido__pool_waiter *lido__pool_queue_take(lido__pool *pool); /* the oldest; NULL: nobody waits */
+/* False if it is not in the queue any more: it was served, failed, or the pool was closed. */
+bool lido__pool_queue_remove(lido__pool *pool, lido__pool_waiter *waiter);
+/* Takes all waiters out, `why` being copied to each; wake them outside the lock with lido__pool_wake_all. */
+lido__pool_waiter *lido__pool_queue_fail(lido__pool *pool, const lido_error *why);
+void lido__pool_wake_all(lido__pool_waiter *first);
+
+/* pool_report.c */
+void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error);
+/* True, with *error set, if every connection is held by a thread that itself waits for one, `owner` among them. */
+bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error);
+
+/* keeper.c */
+void lido__pool_keeper_start(lido__pool *pool); /* unless it runs */
+void lido__pool_keeper_stop(lido__pool *pool);
+
+/* pool.c, outside the lock: opens a connection in a slot that the caller counted in `open`, and puts it among those in use
+ * (`lease`) or the idle ones (NULL). False with *error set. */
+lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error);
+/* Outside the lock: cancels what runs on a connection whose `cancels` was counted up under it, and counts it down. */
+void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);
+/* Outside the lock: a slot has come free, and the oldest waiter gets it. */
+void lido__pool_slot_free(lido__pool *pool);
 
 #endif

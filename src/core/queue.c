@@ -129,7 +129,8 @@ static void queue_failed(lido_session *session, const lido__operation *operation
 static bool lease(lido_session *session) {
     if (session->connection != NULL)
         return true;
-    session->connection = lido__pool_acquire(&session->engine->pool, session->file, session->line, &session->error);
+    const lido__lease lease = {session, session->owner, session->file, session->line};
+    session->connection = lido__pool_acquire(&session->engine->pool, &lease, &session->error);
     if (session->connection != NULL)
         return true;
     queue_failed(session, &session->queue[session->queue_count - 1]);
@@ -137,12 +138,30 @@ static bool lease(lido_session *session) {
     return false;
 }
 
+/* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
+static void show_last_sql(lido_session *session) {
+    const lido__operation *last = &session->queue[session->queue_count - 1];
+    if (last->sql != NULL && !last->loose_sql)
+        atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
+}
+
+/* The statement's, or the transaction's where that comes first. */
+static int64_t deadline(lido_session *session) {
+    int64_t of_statement = lido__deadline_about_ms(session->options.statement_timeout_ms);
+    if (session->options.transaction_timeout_ms < 0 || session->options.autocommit)
+        return of_statement;
+    if (session->queue[0].kind == LIDO__BEGIN)
+        session->transaction_deadline = lido__deadline_about_ms(session->options.transaction_timeout_ms);
+    return of_statement < session->transaction_deadline ? of_statement : session->transaction_deadline;
+}
+
 static bool run_batch(lido_session *session) {
     lido__connection *connection = session->connection;
     lido__batch batch = {.operations = session->queue,
                          .count = session->queue_count,
-                         .deadline = lido__deadline_about_ms(session->options.statement_timeout_ms),
+                         .deadline = deadline(session),
                          .error = &session->error};
+    show_last_sql(session);
     bool done = connection->backend->run(connection, &batch);
     count_savepoints(session);
     if (!done)

@@ -70,46 +70,66 @@ void lido_rows_close(lido_rows *rows) {
     session->spare = rows;
 }
 
+static void free_list(lido_rows *rows) {
+    while (rows != NULL) {
+        lido_rows *next = rows->next;
+        lido__arena_done(&rows->result.arena);
+        free(rows);
+        rows = next;
+    }
+}
+
 void lido__rows_free_all(lido_session *session) {
     while (session->rows != NULL)
         lido_rows_close(session->rows);
-    while (session->spare != NULL) {
-        lido_rows *next = session->spare->next;
-        lido__arena_done(&session->spare->result.arena);
-        free(session->spare);
-        session->spare = next;
-    }
+    free_list(session->spare);
+}
+
+void lido__rows_forget_all(lido_session *session) {
+    for (lido_rows *at = session->rows; at != NULL; at = at->next)
+        if (at != session->stream && at->result.operations != NULL)
+            at->result.operations->release(&at->result);
+    free_list(session->rows);
+    free_list(session->spare);
 }
 
 /* ---- Stepping ---- */
 
-static void step_failed(lido_rows *rows, lido_error *error) {
+static void step_failed(lido_rows *rows, const lido_error *error) {
     lido_session *session = rows->session;
     if (!session->failed) {
-        session->error = *error;
+        if (error != &session->error)
+            session->error = *error;
         lido__session_fail(session, "reading rows");
     }
     if (session->connection != NULL && rows == session->stream)
         session->lost = session->lost || (session->begun && !session->connection->in_transaction);
 }
 
-bool lido_next(lido_rows *rows) {
-    if (rows == NULL || !lido__session_is_mine(rows->session))
-        return false;
-    lido_error error;
-    lido__fault_clear(&error);
-    rows->row = NULL;
-    if (rows->result.operations == NULL || rows->session->failed)
-        return false;
-    int stepped = rows->result.operations->step(&rows->result, &rows->row, &error);
+static bool step(lido_rows *rows, lido_error *error) {
+    int stepped = rows->result.operations->step(&rows->result, &rows->row, error);
     if (stepped > 0)
         return true;
     rows->row = NULL;
     if (stepped < 0)
-        step_failed(rows, &error);
+        step_failed(rows, error);
     if (rows == rows->session->stream)
         stream_ended(rows);
     return false;
+}
+
+bool lido_next(lido_rows *rows) {
+    if (rows == NULL || !lido__session_is_mine(rows->session))
+        return false;
+    lido_session *session = rows->session;
+    rows->row = NULL;
+    if (rows->result.operations == NULL || session->failed)
+        return false;
+    if (session->error.status == LIDO_OK)
+        return step(rows, &session->error);
+    lido_error error; /* the session's own tells of its last transaction */
+    lido__fault_clear(&error);
+    return step(rows, &error);
 }
 
 int64_t lido_row_count(const lido_rows *rows) {

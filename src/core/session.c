@@ -7,6 +7,7 @@
 
 #include "await/await.h"
 #include "base/fault.h"
+#include "core/fork.h"
 
 /* What lido_session_open returns where memory is short, or the engine is NULL. They belong to nobody, so every call
  * refuses them. */
@@ -31,6 +32,13 @@ static const lido_error not_yours = {
     .message = "the session belongs to another thread",
     .hint = "open a session in the thread that uses it; the pool is shared, sessions are not"};
 
+static const lido_error inherited = {.status = LIDO_ERROR,
+                                     .category = LIDO_ERROR_MISUSE,
+                                     .doing = "using a session",
+                                     .message = "the session belongs to the process that this one was forked from",
+                                     .hint =
+                                         "open a session in the child; the engine is good for both, sessions are not"};
+
 static const lido_error no_session = {
     .status = LIDO_ERROR, .category = LIDO_ERROR_MISUSE, .doing = "using a session", .message = "the session is NULL"};
 
@@ -53,7 +61,9 @@ const lido_error *lido_error_of(const lido_session *session) {
         return &no_session;
     if (session == &memoryless)
         return &memoryless_error;
-    return session == &engineless ? &engineless_error : &not_yours;
+    if (session == &engineless)
+        return &engineless_error;
+    return session->process != lido__fork_count() ? &inherited : &not_yours;
 }
 
 bool lido_failed(const lido_session *session) {
@@ -113,11 +123,13 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     lido_session *session = malloc(sizeof *session);
     if (session == NULL)
         return &memoryless;
-    *session = (lido_session){.engine = engine, .owner = lido__await_self()};
+    *session = (lido_session){.engine = engine, .owner = lido__await_self(), .process = lido__fork_count()};
     if (options != NULL)
         session->options = *options;
     if (session->options.statement_timeout_ms == 0)
         session->options.statement_timeout_ms = engine->config.statement_timeout_ms;
+    if (session->options.transaction_timeout_ms == 0)
+        session->options.transaction_timeout_ms = engine->config.transaction_timeout_ms;
     lido__engine_hold(engine);
     if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
         lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "the engine is closed");
@@ -149,17 +161,34 @@ static lido_status end_transaction(lido_session *session) {
     return LIDO_ROLLED_BACK;
 }
 
-lido_status lido_session_close(lido_session *session) {
-    if (!lido__session_is_mine(session))
-        return session == NULL ? LIDO_OK : LIDO_ERROR;
-    lido_status outcome = end_transaction(session);
-    lido__rows_free_all(session);
-    lido__session_release(session);
+lido_status lido_cancel(lido_session *session) {
+    if (session == NULL || session->engine == NULL || session->process != lido__fork_count())
+        return LIDO_ERROR;
+    return lido__pool_cancel(&session->engine->pool, session) ? LIDO_OK : LIDO_ERROR;
+}
+
+static void session_free(lido_session *session) {
     lido__arena_done(&session->arena);
     lido__arena_done(&session->kept);
     free(session->queue);
     lido_engine *engine = session->engine;
     free(session);
     lido__engine_let_go(engine);
+}
+
+lido_status lido_session_close(lido_session *session) {
+    if (session == NULL)
+        return LIDO_OK;
+    if (lido_error_of(session) == &inherited) { /* its memory is ours, what it was doing is the parent's */
+        lido__rows_forget_all(session);
+        session_free(session);
+        return LIDO_ERROR;
+    }
+    if (!lido__session_is_mine(session))
+        return LIDO_ERROR;
+    lido_status outcome = end_transaction(session);
+    lido__rows_free_all(session);
+    lido__session_release(session);
+    session_free(session);
     return outcome;
 }

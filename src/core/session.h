@@ -26,12 +26,14 @@ struct lido_rows {
 struct lido_session {
     lido_engine *engine; /* held */
     uint64_t owner;      /* who opened it, as lido__await_self says; never changes */
+    uint64_t process;    /* in which process, as lido__fork_count says */
     lido_session_options options;
     const char *file; /* where the next call is, in the program */
     int line;
 
     lido__connection *connection; /* leased; NULL: none */
     bool begun;
+    int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
     bool failed;
     bool refused;        /* autocommit: `failed` is for a sent statement that was not let in; others still are */
     bool lost;           /* the transaction is gone: no savepoint can clear the error */
@@ -97,6 +99,8 @@ void lido__transaction_undo(lido_session *session);
 
 lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
 void lido__rows_free_all(lido_session *session);
+/* The same in the child after a fork: a stream is not stopped, for the connection that it is on is not ours. */
+void lido__rows_forget_all(lido_session *session);
 /* Stops the stream that is open, if one is. Its rows stay the program's to close; they are at their end. */
 void lido__stream_stop(lido_session *session);
 

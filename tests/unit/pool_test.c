@@ -146,7 +146,8 @@ static int begin(void **state) {
     pthread_cond_init(&database.changed, NULL);
     memset(&config, 0, sizeof config);
     config.pool_timeout_ms = 20000;
-    config.pool_recycle_ms = -1;
+    config.pool_recycle_ms = config.pool_max_idle_ms = config.pool_ping_after_ms = config.pool_leak_after_ms = -1;
+    config.pool_max_waiting = -1;
     config.pool_pre_ping = true;
     lido__fault_clear(&error);
     atomic_store(&time_passed_us, 0);
@@ -170,8 +171,15 @@ static int end(void **state) {
     return -1;
 }
 
+/* As if each time somebody else took it: what one thread can do to itself has tests of its own. */
+static lido__connection *acquire_at(const char *file, int line, lido_error *told) {
+    static atomic_uint_fast64_t owners;
+    const lido__lease lease = {.owner = atomic_fetch_add(&owners, 1) + 1000000, .file = file, .line = line};
+    return lido__pool_acquire(&pool, &lease, told);
+}
+
 static lido__connection *acquire(void) {
-    return lido__pool_acquire(&pool, "program.c", 7, &error);
+    return acquire_at("program.c", 7, &error);
 }
 
 static lido__connection *acquire_surely(void) {
@@ -204,7 +212,7 @@ static void *come_and_go(void *argument) {
     customer *self = argument;
     if (self->patient)
         stood_still_at = running_clock();
-    self->got = lido__pool_acquire(&pool, "customer.c", 1, &self->error);
+    self->got = acquire_at("customer.c", 1, &self->error);
     if (self->got != NULL) {
         self->number = number_of(self->got);
         self->served_as = atomic_fetch_add(&served, 1) + 1;
@@ -392,11 +400,11 @@ static void an_old_connection_is_replaced(void **state) {
     config.pool_recycle_ms = 60000;
     make_pool(2, 0);
     release(acquire_surely());
-    time_passes_ms(59000);
+    time_passes_ms(53000); /* up to a tenth earlier than its time, by chance */
     lido__connection *connection = acquire_surely();
     assert_int_equal(number_of(connection), 1);
     release(connection);
-    time_passes_ms(2000);
+    time_passes_ms(8000);
     connection = acquire_surely();
     assert_int_equal(number_of(connection), 2);
     assert_int_equal(database.open, 1);
@@ -424,8 +432,8 @@ static void a_full_pool_says_who_holds_its_connections(void **state) {
     (void)state;
     config.pool_timeout_ms = 30;
     make_pool(1, 1);
-    lido__connection *first = lido__pool_acquire(&pool, "orders.c", 12, &error);
-    lido__connection *second = lido__pool_acquire(&pool, "reports.c", 345, &error);
+    lido__connection *first = acquire_at("orders.c", 12, &error);
+    lido__connection *second = acquire_at("reports.c", 345, &error);
     int64_t began = lido__clock_now_us();
     assert_null(acquire());
     assert_true(lido__clock_now_us() - began >= 30000);
@@ -532,7 +540,7 @@ static void a_failed_opening_is_reported_and_its_slot_is_free_again(void **state
     release(second);
 }
 
-static void when_an_opening_fails_the_waiter_may_try(void **state) {
+static void when_an_opening_fails_who_waits_is_told(void **state) {
     (void)state;
     customer opening;
     customer waiting;
@@ -546,17 +554,19 @@ static void when_an_opening_fails_the_waiter_may_try(void **state) {
     wait_for(&opening);
     wait_for(&waiting);
     assert_null(opening.got);
+    assert_null(waiting.got);
     assert_int_equal(opening.error.category, LIDO_ERROR_DISCONNECTED);
-    assert_int_equal(waiting.number, 1);
+    assert_int_equal(waiting.error.category, LIDO_ERROR_DISCONNECTED);
+    release(acquire_surely()); /* after a pause, the next one tries */
 }
 
-static void when_every_opening_fails_every_waiter_is_told(void **state) {
+static void one_failed_opening_tells_all_who_wait(void **state) {
     (void)state;
     enum { CUSTOMERS = 5 };
     customer customers[CUSTOMERS];
     make_pool(1, 0);
     let_open(false);
-    database.failures = CUSTOMERS;
+    database.failures = 1;
     let_come(&customers[0], true);
     wait_until_opening(1);
     for (int i = 1; i < CUSTOMERS; i++)
@@ -567,7 +577,7 @@ static void when_every_opening_fails_every_waiter_is_told(void **state) {
         assert_int_equal(customers[i].error.category, LIDO_ERROR_DISCONNECTED);
     }
     assert_int_equal(pool.open, 0);
-    assert_int_equal(database.attempts, CUSTOMERS);
+    assert_int_equal(database.attempts, 1);
 }
 
 static void a_slow_opening_holds_up_nobody_else(void **state) {
@@ -690,7 +700,7 @@ static void *play(void *argument) {
             database.failures = 1;
             pthread_mutex_unlock(&database.lock);
         }
-        lido__connection *connection = lido__pool_acquire(&pool, "player.c", i, &told);
+        lido__connection *connection = acquire_at("player.c", i, &told);
         if (connection != NULL)
             use(self, connection);
         else if (told.category == LIDO_ERROR_POOL_EXHAUSTED)
@@ -744,6 +754,7 @@ static void no_connection_is_lost_to_who_stopped_waiting(void **state) {
     assert_null(pool.used);
     lido__fault_clear(&error);
     database.failures = 0;
+    config.pool_timeout_ms = 20000;
     release(acquire_surely());
 }
 
@@ -769,8 +780,8 @@ int main(void) {
         POOL_TEST(who_stops_waiting_leaves_the_queue_as_it_was),
         POOL_TEST(in_place_of_a_broken_connection_the_waiter_opens_one),
         POOL_TEST(a_failed_opening_is_reported_and_its_slot_is_free_again),
-        POOL_TEST(when_an_opening_fails_the_waiter_may_try),
-        POOL_TEST(when_every_opening_fails_every_waiter_is_told),
+        POOL_TEST(when_an_opening_fails_who_waits_is_told),
+        POOL_TEST(one_failed_opening_tells_all_who_wait),
         POOL_TEST(a_slow_opening_holds_up_nobody_else),
         POOL_TEST(a_closed_pool_refuses),
         POOL_TEST(a_connection_in_use_is_closed_when_it_comes_back),

@@ -1,222 +1,24 @@
-/* Opening PostgreSQL connections, host after host and address after address, each with its deadline; looking at
- * them; closing them; and the backend's table. */
+/* A PostgreSQL connection that is open: looking at it, asking it, cancelling, closing, forking; and the backend's table. */
 #include <errno.h>
-#include <netdb.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "await/await.h"
 #include "backend/postgres/postgres.h"
 #include "base/clock.h"
 #include "base/fault.h"
 
-enum { KEYWORDS_OWN = 12, OLDEST_SERVER = 100000 };
-
-/* ---- Names into addresses ---- */
-
-typedef struct lookup {
-    const char *name;
-    struct addrinfo *found;
-    int code;
-} lookup;
-
-static void look_up(void *argument) {
-    lookup *asked = argument;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    asked->code = getaddrinfo(asked->name, NULL, &hints, &asked->found);
-}
-
-static bool is_network_name(const lido__host *host) {
-    return host->name != NULL && host->name[0] != '/' && host->name[0] != '@' && host->name[0] != '\0';
-}
-
-/* ---- One attempt ---- */
-
-typedef struct attempt {
-    const lido__config *config;
-    const lido__host *host;
-    const char *address;       /* NULL: libpq finds it (a unix socket) */
-    const char *server_wanted; /* target_session_attrs of this pass */
-    char where[160];           /* for messages: "db1:5432" */
-} attempt;
-
-static PGconn *start(const attempt *try) {
-    const lido__config *config = try->config;
-    const char *names[KEYWORDS_OWN + 64];
-    const char *values[KEYWORDS_OWN + 64];
-    size_t count = 0;
-    const lido__keyword own[] = {
-        {"host", try->host->name},
-        {"hostaddr", try->address},
-        {"port", try->host->port},
-        {"dbname", config->database},
-        {"user", config->user},
-        {"password", config->password},
-        {"sslmode", config->sslmode},
-        {"application_name", config->application_name},
-        {"fallback_application_name", "lido"},
-        {"target_session_attrs", try->server_wanted},
-        {"client_encoding", "UTF8"},
-    };
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++, count++) {
-        names[count] = own[i].name;
-        values[count] = own[i].value;
-    }
-    for (size_t i = 0; i < config->keyword_count && count < KEYWORDS_OWN + 63; i++, count++) {
-        names[count] = config->keywords[i].name;
-        values[count] = config->keywords[i].value;
-    }
-    names[count] = NULL;
-    values[count] = NULL;
-    return PQconnectStartParams(names, values, 0);
-}
-
-/* libpq's hand-shake, TLS and log-in, waited for step by step. */
-static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido_error *error) {
-    PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
-    while (wanted != PGRES_POLLING_OK) {
-        if (wanted == PGRES_POLLING_FAILED) {
-            lido__postgres_fault_connect(wire, try->where, error);
-            return false;
-        }
-        bool read = wanted == PGRES_POLLING_READING;
-        if (lido__await_descriptor(PQsocket(wire), read, !read, deadline) == LIDO__AWAIT_TIMED_OUT) {
-            lido__fault(error, LIDO_ERROR_TIMEOUT, "%s did not let us in within %lld ms", try->where,
-                        (long long)try->config->connect_timeout_ms);
-            lido__fault_hint(error, "check that a PostgreSQL server answers there, or raise connect_timeout");
-            return false;
-        }
-        wanted = PQconnectPoll(wire);
-    }
-    return true;
-}
-
-/* The reading of values and of SQL relies on these; where the server or the role sets others, they are set back. */
-static bool settle(postgres_connection *connection, lido_error *error) {
-    const char *dates = PQparameterStatus(connection->wire, "DateStyle");
-    const char *strings = PQparameterStatus(connection->wire, "standard_conforming_strings");
-    if (PQserverVersion(connection->wire) < OLDEST_SERVER)
-        return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
-    if (dates != NULL && strncmp(dates, "ISO", 3) != 0 &&
-        !lido__postgres_command(connection, "SET datestyle = ISO", error))
-        return false;
-    return strings == NULL || strcmp(strings, "on") == 0 ||
-           lido__postgres_command(connection, "SET standard_conforming_strings = on", error);
-}
-
-static void drop_notice(void *argument, const PGresult *notice) {
-    (void)argument;
-    (void)notice;
-}
-
-static postgres_connection *connection_new(const lido__config *config, PGconn *wire, int64_t deadline) {
-    postgres_connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
-        free(connection);
-        return NULL;
-    }
-    connection->base.backend = &lido__backend_postgres;
-    connection->wire = wire;
-    connection->config = config;
-    connection->deadline = deadline;
-    connection->scratch = (lido__arena)LIDO__ARENA_INIT;
-    PQsetNoticeReceiver(wire, drop_notice, NULL);
-    PQsetErrorVerbosity(wire, PQERRORS_DEFAULT);
-    return connection;
-}
-
-static void close_connection(lido__connection *base) {
+void lido__postgres_close(lido__connection *base) {
     postgres_connection *connection = (postgres_connection *)base;
     lido__postgres_forget_statements(connection);
     lido__statement_cache_done(&connection->statements);
     lido__arena_done(&connection->scratch);
     PQfinish(connection->wire);
     free(connection);
-}
-
-static lido__connection *open_one(const attempt *try, lido_error *error) {
-    int64_t deadline = lido__deadline_in_ms(try->config->connect_timeout_ms);
-    PGconn *wire = start(try);
-    if (wire == NULL || PQstatus(wire) == CONNECTION_BAD) {
-        lido__postgres_fault_connect(wire, try->where, error);
-        PQfinish(wire);
-        return NULL;
-    }
-    PQsetErrorVerbosity(wire, PQERRORS_VERBOSE); /* the SQLSTATE of a refusal is found nowhere else */
-    if (!shake_hands(wire, try, deadline, error)) {
-        PQfinish(wire);
-        return NULL;
-    }
-    postgres_connection *connection = connection_new(try->config, wire, deadline);
-    if (connection == NULL || PQsetnonblocking(wire, 1) != 0) {
-        lido__fault_memory(error, "connecting");
-        if (connection == NULL)
-            PQfinish(wire);
-    } else if (settle(connection, error)) {
-        return &connection->base;
-    }
-    if (connection != NULL)
-        close_connection(&connection->base);
-    return NULL;
-}
-
-/* ---- All hosts ---- */
-
-static lido__connection *open_addresses(attempt *try, lido_error *error) {
-    lookup asked = {.name = try->host->name};
-    lido__connection *connection = NULL;
-    char address[NI_MAXHOST];
-    lido__await_work(look_up, &asked);
-    if (asked.code != 0) {
-        lido__fault(error, LIDO_ERROR_DISCONNECTED, "the host \"%s\" was not found: %s", try->host->name,
-                    gai_strerror(asked.code));
-        lido__fault_hint(error, "check the host's name in the URL or in DATABASE_HOST");
-        return NULL;
-    }
-    for (struct addrinfo *at = asked.found; at != NULL && connection == NULL; at = at->ai_next) {
-        if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
-            continue;
-        try->address = address;
-        connection = open_one(try, error);
-    }
-    freeaddrinfo(asked.found);
-    return connection;
-}
-
-static lido__connection *open_host(const lido__config *config, const lido__host *host, const char *server_wanted,
-                                   lido_error *error) {
-    attempt try = {.config = config, .host = host, .server_wanted = server_wanted};
-    snprintf(try.where, sizeof try.where, "%s%s%s", host->name != NULL ? host->name : "the server",
-             host->port != NULL ? ":" : "", host->port != NULL ? host->port : "");
-    return is_network_name(host) ? open_addresses(&try, error) : open_one(&try, error);
-}
-
-/* Tries the hosts in their order; the first one's error is reported if none takes us. */
-static lido__connection *open_any(const lido__config *config, const char *server_wanted, lido_error *error) {
-    lido__connection *connection = NULL;
-    for (size_t i = 0; i < config->host_count && connection == NULL; i++)
-        connection = open_host(config, &config->hosts[i], server_wanted, error);
-    return connection;
-}
-
-static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
-    (void)database;
-    lido_error failure = LIDO_ERROR_INIT;
-    const char *wanted = config->target_session_attrs;
-    /* Asked host by host, libpq cannot prefer one over another: first all are asked for a standby, then for any. */
-    bool prefers = wanted != NULL && strcmp(wanted, "prefer-standby") == 0;
-    lido__connection *connection = open_any(config, prefers ? "standby" : wanted, &failure);
-    if (connection == NULL && prefers) {
-        lido__fault_clear(&failure);
-        connection = open_any(config, "any", &failure);
-    }
-    if (connection == NULL) {
-        lido__fault_doing(&failure, "connecting");
-        *error = failure;
-    }
-    return connection;
 }
 
 /* ---- Looking ---- */
@@ -240,6 +42,49 @@ static bool alive(lido__connection *base) {
     if (!has_input(connection->wire))
         return true;
     return PQconsumeInput(connection->wire) != 0 && !PQisBusy(connection->wire) && !peer_has_closed(connection->wire);
+}
+
+/* The whole answer to an empty statement, which costs the server nothing. */
+static bool ping(lido__connection *base, int64_t deadline) {
+    postgres_connection *connection = (postgres_connection *)base;
+    lido_error ignored = LIDO_ERROR_INIT;
+    connection->timed_out = true; /* one that does not answer a ping will not answer a cancel */
+    connection->deadline = deadline;
+    return lido__postgres_command(connection, "", &ignored) && !base->broken;
+}
+
+static void cancel(lido__connection *base, bool give_up) {
+    PGconn *wire = ((postgres_connection *)base)->wire;
+    if (give_up)
+        shutdown(PQsocket(wire), SHUT_RDWR); /* who waits on it sees the end at once */
+    else
+        lido__postgres_send_cancel(PQgetCancel(wire));
+}
+
+/* ---- Fork ---- */
+
+/* Where an inherited connection's last words go: nowhere. Opened beforehand, for in the fork it may be too late. */
+static int nowhere = -1;
+
+static void open_nowhere(void) {
+    nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+void lido__postgres_prepare_for_fork(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, open_nowhere);
+}
+
+/* libpq and TLS cannot be freed without a goodbye, so the socket under them is taken away first. */
+static void disarm(lido__connection *base) {
+    int socket = PQsocket(((postgres_connection *)base)->wire);
+    if (socket >= 0 && nowhere >= 0)
+        dup2(nowhere, socket);
+}
+
+static void abandon(lido__connection *base) {
+    if (nowhere >= 0)
+        lido__postgres_close(base);
 }
 
 static void describe_tls(PGconn *wire, lido_server *server) {
@@ -286,9 +131,13 @@ static bool inspect(lido__connection *base, lido_server *server, lido_error *err
 
 const lido__backend lido__backend_postgres = {
     .name = "postgresql",
-    .open = open_connection,
-    .close = close_connection,
+    .open = lido__postgres_open,
+    .close = lido__postgres_close,
+    .disarm = disarm,
+    .abandon = abandon,
     .alive = alive,
+    .ping = ping,
+    .cancel = cancel,
     .run = lido__postgres_run,
     .inspect = inspect,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/postgres/postgres.h"
+#include "base/clock.h"
 #include "base/fault.h"
 
 static void take_field(const PGresult *result, int code, char *field, size_t size) {
@@ -29,7 +30,7 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
         return false;
     if (sqlstate == NULL)
         return fault_of_libpq(connection, result, error);
-    if (strcmp(sqlstate, "57014") == 0 && connection->timed_out) {
+    if (strcmp(sqlstate, "57014") == 0 && (connection->timed_out || lido__clock_now_us() >= connection->deadline)) {
         lido__fault(error, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout");
         lido__fault_hint(error, "make it do less, or raise statement_timeout");
     } else {
@@ -43,7 +44,10 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
     if (hint != NULL)
         lido__fault_hint(error, "%s", hint);
     if (error->category == LIDO_ERROR_DISCONNECTED)
-        connection->base.broken = true;
+        connection->base.broken = connection->base.server_gone = true;
+    /* A server that refuses to write to who did not ask for that has become a standby. */
+    if (error->category == LIDO_ERROR_READ_ONLY && !connection->read_only)
+        connection->base.server_gone = true;
     return false;
 }
 
@@ -65,7 +69,7 @@ bool lido__postgres_ran_out_of_memory(const postgres_connection *connection) {
 
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error) {
     char text[400];
-    connection->base.broken = true;
+    connection->base.broken = connection->base.server_gone = true;
     take_message(text, sizeof text, PQerrorMessage(connection->wire));
     lido__fault(error,
                 lido__postgres_ran_out_of_memory(connection) ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_DISCONNECTED,

@@ -61,11 +61,12 @@ bool lido__postgres_encode(postgres_connection *connection, const lido__operatio
     *parameters = (postgres_parameters){.count = (int)count};
     if (count == 0)
         return true;
-    parameters->values = lido__arena_allocate(scratch, count * sizeof *parameters->values);
-    parameters->sizes = lido__arena_allocate(scratch, count * sizeof *parameters->sizes);
-    parameters->formats = lido__arena_allocate(scratch, count * sizeof *parameters->formats);
-    if (parameters->values == NULL || parameters->sizes == NULL || parameters->formats == NULL)
+    char *memory = lido__arena_allocate(scratch, count * (sizeof(char *) + 2 * sizeof(int)));
+    if (memory == NULL)
         return false;
+    parameters->values = (const char **)memory; /* pointers first, for their alignment */
+    parameters->sizes = (int *)(memory + count * sizeof(char *));
+    parameters->formats = parameters->sizes + count;
     for (size_t i = 0; i < count; i++) {
         const lido_value *value = &operation->values[i];
         parameters->values[i] = encode_one(value, scratch);

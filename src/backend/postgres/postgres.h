@@ -1,8 +1,8 @@
 /* What the files of the PostgreSQL backend share.
  *
- * connection.c opens, looks at and closes; wire.c waits for answers; run.c sends batches and matches the answers;
+ * connect.c opens; connection.c looks at, asks and closes; wire.c waits for answers; run.c sends batches and matches the answers;
  * parameters.c and values.c translate values; result.c hands out rows; errors.c fills in errors. libpq is
- * always non-blocking; wire.c and connection.c are the only places that wait. */
+ * always non-blocking; wire.c and connect.c are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
@@ -37,6 +37,7 @@ typedef struct postgres_connection {
     lido__arena scratch;         /* parameters on their way out; reset for each batch */
     int64_t deadline;            /* of what is under way */
     bool timed_out;              /* it passed, and the server was told to cancel */
+    bool read_only;              /* the transaction was opened so, or one of those in the batch */
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -47,12 +48,24 @@ typedef struct postgres_parameters {
     int *formats;
 } postgres_parameters;
 
+/* ---- connect.c ---- */
+
+lido__connection *lido__postgres_open(const lido__config *config, void *database, lido_error *error);
+
+/* ---- connection.c ---- */
+
+void lido__postgres_close(lido__connection *connection);
+/* Before the first connection is opened: gets ready what a fork's child will need and cannot make. */
+void lido__postgres_prepare_for_fork(void);
+
 /* ---- wire.c ---- */
 
 /* Sends what is buffered and waits for the next result, NULL between two statements' results. Sets *lost, with
  * *error, when the connection broke or did not answer; it is `broken` then. When the deadline passes, cancels at
  * the server and waits on, bounded, for its answer. */
 PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost, lido_error *error);
+/* Sends a cancel request and frees it; bounded. From any thread. */
+void lido__postgres_send_cancel(PGcancel *cancel);
 /* Tells the server to cancel what is running and gives it a bounded time to answer. */
 void lido__postgres_cancel(postgres_connection *connection);
 /* Runs a command without parameters and drops its result. */
@@ -79,8 +92,10 @@ bool lido__postgres_encode(postgres_connection *connection, const lido__operatio
 
 /* Whether all columns' types are read in binary. */
 postgres_format lido__postgres_format_for(const PGresult *result);
-/* Reads a field; texts stay in the result, or are made in the arena. False if memory ran out or the field is malformed. */
-bool lido__postgres_read_field(const PGresult *result, int row, int column, lido__arena *arena, lido_value *value);
+/* Reads a field of a column of that type, `binary` or in text; texts stay in the result, or are made in the arena. False
+ * if memory ran out or the field is malformed. */
+bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid type, bool binary, lido__arena *arena,
+                               lido_value *value);
 
 /* ---- numeric.c ---- */
 

@@ -11,9 +11,11 @@
 typedef struct kept_rows {
     PGresult *result;   /* all rows, or a stream's current one; NULL once released */
     lido_value *values; /* of the current row */
-    bool waiting;       /* a stream's first result has not been stepped to yet */
-    bool over;          /* a stream's end was read */
-    bool cancellable;   /* a stream's rest may be cancelled: it only reads */
+    Oid *types;         /* of the columns: asking libpq for each field anew costs more than reading it */
+    bool binary;
+    bool waiting;     /* a stream's first result has not been stepped to yet */
+    bool over;        /* a stream's end was read */
+    bool cancellable; /* a stream's rest may be cancelled: it only reads */
     postgres_stream_end end;
     lido__arena row;    /* a stream's current values that had to be made */
     const char **names; /* a stream's: its results come and go */
@@ -35,7 +37,8 @@ static const char *column_name(const lido__result *result, size_t index) {
 
 static bool read_row(kept_rows *rows, size_t columns, int row, lido__arena *arena, lido_error *error) {
     for (size_t i = 0; i < columns; i++)
-        if (!lido__postgres_read_field(rows->result, row, (int)i, arena, &rows->values[i]))
+        if (!lido__postgres_read_field(rows->result, row, (int)i, rows->types[i], rows->binary, arena,
+                                       &rows->values[i]))
             return lido__fault(error, LIDO_ERROR_OTHER, "column %zu (%s) could not be read: no memory, or malformed", i,
                                PQfname(rows->result, (int)i));
     return true;
@@ -62,9 +65,12 @@ static kept_rows *result_begin(lido__result *result, PGresult *from) {
     size_t columns = (size_t)PQnfields(from);
     kept_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows);
     lido_value *values = lido__arena_allocate(&result->arena, columns * sizeof *values);
-    if (rows == NULL || values == NULL)
+    Oid *types = lido__arena_allocate(&result->arena, columns * sizeof *types);
+    if (rows == NULL || values == NULL || types == NULL)
         return NULL;
-    *rows = (kept_rows){.result = from, .values = values};
+    for (size_t i = 0; i < columns; i++)
+        types[i] = PQftype(from, (int)i);
+    *rows = (kept_rows){.result = from, .values = values, .types = types, .binary = PQbinaryTuples(from) == 1};
     result->state = rows;
     result->columns = columns;
     return rows;

@@ -198,6 +198,8 @@ static void batch_finish(postgres_connection *connection, const lido__batch *bat
     if (PQstatus(connection->wire) == CONNECTION_BAD)
         connection->base.broken = true;
     connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
+    if (!connection->base.in_transaction)
+        connection->read_only = false;
 }
 
 /* A transaction around an operation that stands alone is nobody else's to end. */

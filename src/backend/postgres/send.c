@@ -140,13 +140,14 @@ bool lido__postgres_send_statement(postgres_exchange *exchange, size_t index) {
 }
 
 /* Built from the constants below alone. */
-static void begin_text(const lido__operation *operation, char text[96]) {
+static void begin_text(postgres_connection *connection, const lido__operation *operation, char text[96]) {
     static const char *const levels[] = {
         [LIDO_ISOLATION_DEFAULT] = "",
         [LIDO_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
         [LIDO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
         [LIDO_SERIALISABLE] = " ISOLATION LEVEL SERIALIZABLE",
     };
+    connection->read_only = connection->read_only || operation->read_only;
     snprintf(text, 96, "BEGIN%s%s", levels[operation->isolation], operation->read_only ? " READ ONLY" : "");
 }
 
@@ -157,7 +158,7 @@ bool lido__postgres_needs_transaction(const lido__operation *operation) {
 
 bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
     char text[96];
-    begin_text(&exchange->batch->operations[index], text);
+    begin_text(exchange->connection, &exchange->batch->operations[index], text);
     return lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text);
 }
 
@@ -175,7 +176,7 @@ static bool send_control(postgres_exchange *exchange, size_t index) {
     char text[96];
     switch (operation->kind) {
     case LIDO__BEGIN:
-        begin_text(operation, text);
+        begin_text(exchange->connection, operation, text);
         break;
     case LIDO__COMMIT:
         return lido__postgres_send_command(exchange, ANSWER_RUN, index, "COMMIT");

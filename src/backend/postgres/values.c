@@ -295,13 +295,12 @@ static bool read_text(Oid type, const char *field, size_t size, lido__arena *are
     }
 }
 
-bool lido__postgres_read_field(const PGresult *result, int row, int column, lido__arena *arena, lido_value *value) {
+bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid type, bool binary, lido__arena *arena,
+                               lido_value *value) {
     *value = lido_value_null();
-    if (PQgetisnull(result, row, column))
+    size_t size = (size_t)PQgetlength(result, row, column);
+    if (size == 0 && PQgetisnull(result, row, column))
         return true;
     const char *field = PQgetvalue(result, row, column);
-    size_t size = (size_t)PQgetlength(result, row, column);
-    Oid type = PQftype(result, column);
-    return PQfformat(result, column) == 1 ? read_binary(type, field, size, arena, value)
-                                          : read_text(type, field, size, arena, value);
+    return (binary ? read_binary : read_text)(type, field, size, arena, value);
 }

@@ -4,19 +4,53 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-enum { CANCEL_ANSWER_MOST_MS = 5000 }; /* how long a cancelled statement may take to say so */
+enum {
+    CANCEL_ANSWER_MOST_MS = 5000, /* how long a cancelled statement may take to say so */
+    WATCHED_FROM_US = 10 * 1000 * 1000
+};
 
 static void send_cancel(void *argument) {
     char message[256];
     PQcancel(argument, message, sizeof message);
 }
 
+static void free_cancel(void *argument) {
+    PQfreeCancel(argument);
+}
+
+void lido__postgres_send_cancel(PGcancel *cancel) {
+    /* libpq 15 can only block here, and has no deadline of its own. */
+    if (cancel != NULL && lido__await_work(send_cancel, free_cancel, cancel,
+                                           lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS)) == LIDO__AWAIT_READY)
+        PQfreeCancel(cancel);
+}
+
 void lido__postgres_cancel(postgres_connection *connection) {
-    PGcancel *cancel = PQgetCancel(connection->wire);
+    lido__postgres_send_cancel(PQgetCancel(connection->wire));
     connection->deadline = lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS);
-    if (cancel != NULL)
-        lido__await_work(send_cancel, cancel); /* libpq 15 can only block here */
-    PQfreeCancel(cancel);
+}
+
+/* Waiting with a deadline makes the kernel set and unset a timer each time, a thirtieth of a point select. So a
+ * deadline that is far away is left to the pool's keeper, which looks every second: when it has passed, the keeper cancels at
+ * the server, and the server's answer ends the wait. */
+static lido__await_outcome wait_for_server(postgres_connection *connection, bool write) {
+    int64_t deadline = connection->deadline;
+    int socket = PQsocket(connection->wire);
+    if (!connection->base.watched || deadline == LIDO__NO_DEADLINE ||
+        deadline - lido__clock_recent_us() < WATCHED_FROM_US)
+        return lido__await_descriptor(socket, true, write, deadline);
+    atomic_store_explicit(&connection->base.wait_until, deadline, memory_order_release);
+    lido__await_outcome outcome = lido__await_descriptor(socket, true, write, LIDO__NO_DEADLINE);
+    atomic_store_explicit(&connection->base.wait_until, LIDO__NO_DEADLINE, memory_order_release);
+    return outcome;
+}
+
+static void fault_no_answer(postgres_connection *connection, lido_error *error) {
+    connection->base.broken = connection->base.server_gone = true;
+    if (error->status != LIDO_OK)
+        return;
+    lido__fault(error, LIDO_ERROR_TIMEOUT, "the server did not answer in time, nor when told to cancel");
+    lido__fault_hint(error, "the connection is given up; check the network and the server");
 }
 
 /* The deadline has passed: once, the server is told; the second time, the connection is given up. */
@@ -26,9 +60,7 @@ static bool give_up(postgres_connection *connection, lido_error *error) {
         lido__postgres_cancel(connection);
         return false;
     }
-    lido__fault(error, LIDO_ERROR_TIMEOUT, "the server did not answer in time, nor when told to cancel");
-    lido__fault_hint(error, "the connection is given up; check the network and the server");
-    connection->base.broken = true;
+    fault_no_answer(connection, error);
     return true;
 }
 
@@ -39,8 +71,7 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
         if (lido__postgres_ran_out_of_memory(
                 connection)) /* then it forgets that a Sync came, and would wait for it for ever */
             break;
-        lido__await_outcome outcome =
-            lido__await_descriptor(PQsocket(connection->wire), true, unsent > 0, connection->deadline);
+        lido__await_outcome outcome = wait_for_server(connection, unsent > 0);
         if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
             return NULL;
         /* Reading first: the server may wait for us to read before it reads more. */
@@ -50,6 +81,8 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
     }
     /* On a broken connection libpq still hands out what had come, the server's last words among it. */
     if (PQisBusy(connection->wire)) {
+        if (connection->timed_out || lido__clock_now_us() >= connection->deadline)
+            fault_no_answer(connection, error);
         lido__postgres_fault_lost(connection, error);
         return NULL;
     }

@@ -69,6 +69,8 @@ static int wait_for_lock(void *argument, int times) {
     int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
     if (connection->deadline < give_up)
         give_up = connection->deadline;
+    if (atomic_load_explicit(&connection->cancelled, memory_order_relaxed))
+        return 0;
     if (now >= give_up) {
         connection->timed_out = now >= connection->deadline;
         return 0;
@@ -126,7 +128,7 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
     return pragma(connection, error, "PRAGMA foreign_keys = %d", config->foreign_keys) &&
            pragma(connection, error, "PRAGMA synchronous = %s", config->synchronous) &&
            pragma(connection, error, "PRAGMA cache_size = -%" PRId64, (config->cache_size + 1023) / 1024) &&
-           pragma(connection, error, "PRAGMA mmap_size = %" PRId64, config->mmap_size) &&
+           pragma(connection, error, "PRAGMA mmap_size = %" PRId64, file ? config->mmap_size : 0) &&
            pragma(connection, error, "PRAGMA journal_size_limit = %" PRId64, config->journal_size_limit) &&
            pragma(connection, error, "PRAGMA wal_autocheckpoint = %d", config->wal_autocheckpoint) &&
            /* Reads the file's header, so that a file that is no database is refused here. */
@@ -183,6 +185,19 @@ static bool alive(lido__connection *connection) {
     return !connection->broken;
 }
 
+/* SQLite's handles must not be touched on the other side of a fork, not even to be closed: closing drops file locks
+ * that are the parent's. What they hold is left as it is. */
+static void abandon(lido__connection *connection) {
+    (void)connection;
+}
+
+static void cancel(lido__connection *base, bool give_up) {
+    (void)give_up;
+    sqlite_connection *connection = (sqlite_connection *)base;
+    atomic_store_explicit(&connection->cancelled, true, memory_order_relaxed);
+    sqlite3_interrupt(connection->handle);
+}
+
 static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {
     (void)base;
     (void)error;
@@ -197,7 +212,9 @@ const lido__backend lido__backend_sqlite = {
     .detach = detach,
     .open = open_connection,
     .close = close_connection,
+    .abandon = abandon,
     .alive = alive,
+    .cancel = cancel,
     .run = lido__sqlite_run,
     .inspect = inspect,
 };

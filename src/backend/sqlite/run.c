@@ -16,7 +16,9 @@ void lido__sqlite_statement_free(sqlite_statement *statement) {
 
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement) {
     sqlite3_reset(statement->handle);
-    sqlite3_clear_bindings(statement->handle);
+    if (statement->borrows) /* numbers may stay: the next run binds them anew */
+        sqlite3_clear_bindings(statement->handle);
+    statement->borrows = false;
     if (statement == connection->uncached) {
         connection->uncached = NULL;
         lido__sqlite_statement_free(statement);
@@ -78,7 +80,7 @@ static bool run_statement(sqlite_connection *connection, lido__operation *operat
         return false;
     }
     int64_t changed = sqlite3_total_changes64(connection->handle);
-    bool done = lido__sqlite_bind(connection, statement->handle, operation, error) &&
+    bool done = lido__sqlite_bind(connection, statement, operation, error) &&
                 (operation->stream ? lido__sqlite_open_stream : lido__sqlite_read_result)(connection, statement,
                                                                                           operation, error);
     /* SQLite's count of changed rows is the last writing statement's: ours only if anything changed. */
@@ -160,6 +162,7 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
 bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
     sqlite_connection *connection = (sqlite_connection *)base;
     connection->timed_out = false;
+    atomic_store_explicit(&connection->cancelled, false, memory_order_relaxed);
     connection->deadline = batch->deadline;
     batch->failed = batch->count;
     for (size_t i = 0; i < batch->count; i++) {

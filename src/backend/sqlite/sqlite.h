@@ -13,6 +13,7 @@
 typedef struct sqlite_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     sqlite3_stmt *handle;
+    bool borrows; /* a text or blob that is bound is somebody else's */
     int columns;
     int reprepared;   /* SQLite's count of re-preparations when `kinds` was read */
     lido_kind *kinds; /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
@@ -37,6 +38,7 @@ typedef struct sqlite_connection {
     int64_t deadline;                      /* of what is running, for the progress and busy handlers */
     int64_t busy_since;                    /* when it began to wait for a lock */
     bool timed_out;                        /* the progress handler stopped it */
+    atomic_bool cancelled;                 /* by another thread; until the batch is over */
     bool read_only;                        /* the open transaction must not write */
     sqlite_statement *uncached;            /* the statement of the moment, where none are kept */
 } sqlite_connection;
@@ -46,7 +48,7 @@ typedef struct sqlite_connection {
 bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
 
 /* Binds the values; false with *error set. They must live until the statement is reset. */
-bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation,
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, const lido__operation *operation,
                        lido_error *error);
 
 /* Reads the statement's current row into values[0 … columns - 1], copying into the arena if it is given; false if

@@ -47,14 +47,15 @@ static int bind_one(sqlite3_stmt *statement, int number, const lido_value *value
     return sqlite3_bind_null(statement, number);
 }
 
-bool lido__sqlite_bind(sqlite_connection *connection, sqlite3_stmt *statement, const lido__operation *operation,
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, const lido__operation *operation,
                        lido_error *error) {
     for (size_t i = 0; i < operation->count; i++) {
         const lido_value *value = &operation->values[i];
         int number = (int)i + 1;
         if (value->kind == LIDO_KIND_DOUBLE && value->as.real != value->as.real)
             return refuse_number(number, "NaN", error); /* SQLite would silently store NULL */
-        int code = bind_one(statement, number, value);
+        statement->borrows = statement->borrows || value->size > 0;
+        int code = bind_one(statement->handle, number, value);
         if (code != SQLITE_OK)
             return lido__sqlite_fault(connection, code, false, error);
     }
@@ -159,29 +160,31 @@ static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *are
 
 static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
                         lido_value *value) {
-    sqlite3_stmt *handle = statement->handle;
+    /* Asked for once: each sqlite3_column_ call looks the column up again. An unprotected value is safe to read here, for a
+     * connection has one user at a time. */
+    sqlite3_value *stored = sqlite3_column_value(statement->handle, column);
     lido_kind kind = statement->kinds[column];
     *value = lido_value_null();
-    switch (sqlite3_column_type(handle, column)) {
+    switch (sqlite3_value_type(stored)) {
     case SQLITE_INTEGER:
         value->kind = LIDO_KIND_INT64;
-        value->as.integer = sqlite3_column_int64(handle, column);
+        value->as.integer = sqlite3_value_int64(stored);
         break;
     case SQLITE_FLOAT:
         value->kind = LIDO_KIND_DOUBLE;
-        value->as.real = sqlite3_column_double(handle, column);
+        value->as.real = sqlite3_value_double(stored);
         break;
     case SQLITE_TEXT: {
         value->kind = LIDO_KIND_TEXT;
-        const void *text = sqlite3_column_text(handle, column); /* before its size is asked for: it may be converted */
-        if (text == NULL || !take_bytes(value, text, sqlite3_column_bytes(handle, column), arena, copy))
+        const void *text = sqlite3_value_text(stored); /* before its size is asked for: it may be converted */
+        if (text == NULL || !take_bytes(value, text, sqlite3_value_bytes(stored), arena, copy))
             return false;
         break;
     }
     case SQLITE_BLOB: {
         value->kind = LIDO_KIND_BLOB;
-        const void *blob = sqlite3_column_blob(handle, column);
-        return take_bytes(value, blob, sqlite3_column_bytes(handle, column), arena, copy);
+        const void *blob = sqlite3_value_blob(stored);
+        return take_bytes(value, blob, sqlite3_value_bytes(stored), arena, copy);
     }
     default:
         return true;

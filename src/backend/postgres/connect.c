@@ -1,0 +1,259 @@
+/* Opening PostgreSQL connections, host after host and address after address, each with its deadline. */
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "await/await.h"
+#include "backend/postgres/postgres.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+enum { KEYWORDS_OWN = 16, OLDEST_SERVER = 100000 };
+
+/* One host's turn. */
+typedef struct attempt {
+    const lido__config *config;
+    const lido__host *host;
+    const char *address;       /* NULL: libpq finds it (a unix socket) */
+    const char *server_wanted; /* target_session_attrs of this pass */
+    char where[160];           /* for messages: "db1:5432" */
+} attempt;
+
+/* ---- Names into addresses ---- */
+
+typedef struct lookup {
+    char *name;
+    struct addrinfo *found;
+    int code;
+} lookup;
+
+static void look_up(void *argument) {
+    lookup *asked = argument;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    asked->code = getaddrinfo(asked->name, NULL, &hints, &asked->found);
+}
+
+static void lookup_free(void *argument) {
+    lookup *freed = argument;
+    if (freed->found != NULL)
+        freeaddrinfo(freed->found);
+    free(freed->name);
+    free(freed);
+}
+
+static lookup *lookup_new(const char *name) {
+    lookup *made = calloc(1, sizeof *made);
+    if (made != NULL && (made->name = strdup(name)) == NULL) {
+        free(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* An address needs no look-up, and no thread that would make one. */
+static bool read_address(lookup *asked) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    return getaddrinfo(asked->name, NULL, &hints, &asked->found) == 0;
+}
+
+/* NULL with *error set if the name leads nowhere, or not in time. */
+static lookup *resolve(const attempt *try, lido_error *error) {
+    const lido__config *config = try->config;
+    lookup *asked = lookup_new(try->host->name);
+    if (asked == NULL) {
+        lido__fault_memory(error, "looking a host up");
+        return NULL;
+    }
+    if (read_address(asked))
+        return asked;
+    int64_t deadline = lido__deadline_in_ms(config->connect_timeout_ms);
+    if (lido__await_work(look_up, lookup_free, asked, deadline) != LIDO__AWAIT_READY) {
+        lido__fault(error, LIDO_ERROR_TIMEOUT, "the host \"%s\" was not found within %lld ms", try->host->name,
+                    (long long)config->connect_timeout_ms);
+        return NULL;
+    }
+    if (asked->code == 0)
+        return asked;
+    lido__fault(error, LIDO_ERROR_DISCONNECTED, "the host \"%s\" was not found: %s", try->host->name,
+                gai_strerror(asked->code));
+    lido__fault_hint(error, "check the host's name in the URL or in DATABASE_HOST");
+    lookup_free(asked);
+    return NULL;
+}
+
+static bool is_network_name(const lido__host *host) {
+    return host->name != NULL && host->name[0] != '/' && host->name[0] != '@' && host->name[0] != '\0';
+}
+
+/* ---- One attempt ---- */
+
+static PGconn *start(const attempt *try) {
+    const lido__config *config = try->config;
+    const char *names[KEYWORDS_OWN + 64];
+    const char *values[KEYWORDS_OWN + 64];
+    size_t count = 0;
+    const lido__keyword own[] = {
+        {"host", try->host->name},
+        {"hostaddr", try->address},
+        {"port", try->host->port},
+        {"dbname", config->database},
+        {"user", config->user},
+        {"password", config->password},
+        {"sslmode", config->sslmode},
+        {"application_name", config->application_name},
+        {"fallback_application_name", "lido"},
+        {"target_session_attrs", try->server_wanted},
+        {"client_encoding", "UTF8"},
+        /* A peer that is gone without a word is noticed within a minute, between statements and in them. */
+        {"keepalives_idle", "30"},
+        {"keepalives_interval", "10"},
+        {"keepalives_count", "3"},
+        {"tcp_user_timeout", "60000"},
+    };
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++, count++) {
+        names[count] = own[i].name;
+        values[count] = own[i].value;
+    }
+    for (size_t i = 0; i < config->keyword_count && count < KEYWORDS_OWN + 63; i++, count++) {
+        names[count] = config->keywords[i].name;
+        values[count] = config->keywords[i].value;
+    }
+    names[count] = NULL;
+    values[count] = NULL;
+    return PQconnectStartParams(names, values, 0);
+}
+
+/* libpq's hand-shake, TLS and log-in, waited for step by step. */
+static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido_error *error) {
+    PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+    while (wanted != PGRES_POLLING_OK) {
+        if (wanted == PGRES_POLLING_FAILED) {
+            lido__postgres_fault_connect(wire, try->where, error);
+            return false;
+        }
+        bool read = wanted == PGRES_POLLING_READING;
+        if (lido__await_descriptor(PQsocket(wire), read, !read, deadline) == LIDO__AWAIT_TIMED_OUT) {
+            lido__fault(error, LIDO_ERROR_TIMEOUT, "%s did not let us in within %lld ms", try->where,
+                        (long long)try->config->connect_timeout_ms);
+            lido__fault_hint(error, "check that a PostgreSQL server answers there, or raise connect_timeout");
+            return false;
+        }
+        wanted = PQconnectPoll(wire);
+    }
+    return true;
+}
+
+/* The reading of values and of SQL relies on these; where the server or the role sets others, they are set back. */
+static bool settle(postgres_connection *connection, lido_error *error) {
+    const char *dates = PQparameterStatus(connection->wire, "DateStyle");
+    const char *strings = PQparameterStatus(connection->wire, "standard_conforming_strings");
+    if (PQserverVersion(connection->wire) < OLDEST_SERVER)
+        return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
+    if (dates != NULL && strncmp(dates, "ISO", 3) != 0 &&
+        !lido__postgres_command(connection, "SET datestyle = ISO", error))
+        return false;
+    return strings == NULL || strcmp(strings, "on") == 0 ||
+           lido__postgres_command(connection, "SET standard_conforming_strings = on", error);
+}
+
+static void drop_notice(void *argument, const PGresult *notice) {
+    (void)argument;
+    (void)notice;
+}
+
+static postgres_connection *connection_new(const lido__config *config, PGconn *wire, int64_t deadline) {
+    postgres_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
+        free(connection);
+        return NULL;
+    }
+    connection->base.backend = &lido__backend_postgres;
+    connection->wire = wire;
+    connection->config = config;
+    connection->deadline = deadline;
+    connection->scratch = (lido__arena)LIDO__ARENA_INIT;
+    PQsetNoticeReceiver(wire, drop_notice, NULL);
+    PQsetErrorVerbosity(wire, PQERRORS_DEFAULT);
+    return connection;
+}
+
+static lido__connection *open_one(const attempt *try, lido_error *error) {
+    int64_t deadline = lido__deadline_in_ms(try->config->connect_timeout_ms);
+    PGconn *wire = start(try);
+    if (wire == NULL || PQstatus(wire) == CONNECTION_BAD) {
+        lido__postgres_fault_connect(wire, try->where, error);
+        PQfinish(wire);
+        return NULL;
+    }
+    PQsetErrorVerbosity(wire, PQERRORS_VERBOSE); /* the SQLSTATE of a refusal is found nowhere else */
+    if (!shake_hands(wire, try, deadline, error)) {
+        PQfinish(wire);
+        return NULL;
+    }
+    postgres_connection *connection = connection_new(try->config, wire, deadline);
+    if (connection == NULL || PQsetnonblocking(wire, 1) != 0) {
+        lido__fault_memory(error, "connecting");
+        if (connection == NULL)
+            PQfinish(wire);
+    } else if (settle(connection, error)) {
+        return &connection->base;
+    }
+    if (connection != NULL)
+        lido__postgres_close(&connection->base);
+    return NULL;
+}
+
+/* ---- All hosts ---- */
+
+static lido__connection *open_addresses(attempt *try, lido_error *error) {
+    lookup *asked = resolve(try, error);
+    lido__connection *connection = NULL;
+    char address[NI_MAXHOST];
+    if (asked == NULL)
+        return NULL;
+    for (struct addrinfo *at = asked->found; at != NULL && connection == NULL; at = at->ai_next) {
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0)
+            continue;
+        try->address = address;
+        connection = open_one(try, error);
+    }
+    lookup_free(asked);
+    return connection;
+}
+
+static lido__connection *open_host(const lido__config *config, const lido__host *host, const char *server_wanted,
+                                   lido_error *error) {
+    attempt try = {.config = config, .host = host, .server_wanted = server_wanted};
+    snprintf(try.where, sizeof try.where, "%s%s%s", host->name != NULL ? host->name : "the server",
+             host->port != NULL ? ":" : "", host->port != NULL ? host->port : "");
+    return is_network_name(host) ? open_addresses(&try, error) : open_one(&try, error);
+}
+
+/* Tries the hosts in their order; the first one's error is reported if none takes us. */
+static lido__connection *open_any(const lido__config *config, const char *server_wanted, lido_error *error) {
+    lido__connection *connection = NULL;
+    for (size_t i = 0; i < config->host_count && connection == NULL; i++)
+        connection = open_host(config, &config->hosts[i], server_wanted, error);
+    return connection;
+}
+
+lido__connection *lido__postgres_open(const lido__config *config, void *database, lido_error *error) {
+    (void)database;
+    lido_error failure = LIDO_ERROR_INIT;
+    const char *wanted = config->target_session_attrs;
+    /* Asked host by host, libpq cannot prefer one over another: first all are asked for a standby, then for any. */
+    lido__postgres_prepare_for_fork();
+    bool prefers = wanted != NULL && strcmp(wanted, "prefer-standby") == 0;
+    lido__connection *connection = open_any(config, prefers ? "standby" : wanted, &failure);
+    if (connection == NULL && prefers) {
+        lido__fault_clear(&failure);
+        connection = open_any(config, "any", &failure);
+    }
+    if (connection == NULL) {
+        lido__fault_doing(&failure, "connecting");
+        *error = failure;
+    }
+    return connection;
+}

@@ -1,0 +1,58 @@
+/* The list of engines, and what is done to them around a fork. */
+#include "core/fork.h"
+
+#include <pthread.h>
+
+#include "await/await.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static lido_engine *engines;
+static atomic_uint_fast64_t forks;
+
+uint64_t lido__fork_count(void) {
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+static void before_fork(void) {
+    pthread_mutex_lock(&lock);
+    for (lido_engine *at = engines; at != NULL; at = at->next)
+        lido__pool_before_fork(&at->pool);
+}
+
+static void after_fork_in_parent(void) {
+    for (lido_engine *at = engines; at != NULL; at = at->next)
+        lido__pool_after_fork_in_parent(&at->pool);
+    pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_child(void) {
+    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
+    lido__await_self_renew();
+    for (lido_engine *at = engines; at != NULL; at = at->next)
+        lido__pool_after_fork_in_child(&at->pool);
+    pthread_mutex_unlock(&lock);
+}
+
+static void install(void) {
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void lido__fork_watch(lido_engine *engine) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install);
+    pthread_mutex_lock(&lock);
+    engine->previous = NULL;
+    engine->next = engines;
+    if (engines != NULL)
+        engines->previous = engine;
+    engines = engine;
+    pthread_mutex_unlock(&lock);
+}
+
+void lido__fork_unwatch(lido_engine *engine) {
+    pthread_mutex_lock(&lock);
+    *(engine->previous != NULL ? &engine->previous->next : &engines) = engine->next;
+    if (engine->next != NULL)
+        engine->next->previous = engine->previous;
+    pthread_mutex_unlock(&lock);
+}

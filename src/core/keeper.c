@@ -1,0 +1,156 @@
+/* The keeper: a thread of each pool that opens connections ahead, lets those go that are idle too long or too old, and cancels
+ * what outlasts its deadline, and reports those that are held too long; so that none of it has to wait for the next who takes a connection. */
+#include <signal.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/random.h"
+#include "core/pool.h"
+
+enum {
+    ROUND_MS = 1000,
+    ROUND_LEAST_MS = 10,
+    CANCEL_HEARD_MOST_US =
+        5 * 1000 * 1000 /* how long a cancelled wait may take to end before the connection is broken */
+};
+
+/* Often enough for the shortest of the limits. */
+static int64_t round_ms(const lido__config *config) {
+    int64_t shortest = ROUND_MS;
+    const int64_t limits[] = {config->pool_max_idle_ms, config->pool_recycle_ms, config->pool_leak_after_ms};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (limits[i] >= 0 && limits[i] / 4 < shortest)
+            shortest = limits[i] / 4;
+    return shortest > ROUND_LEAST_MS ? shortest : ROUND_LEAST_MS;
+}
+
+static bool has_had_its_time(const lido__pool *pool, const lido__connection *connection, int64_t now, int spare) {
+    int64_t most = pool->config->pool_max_idle_ms;
+    if (now >= connection->retire_at)
+        return true;
+    return spare > 0 && most >= 0 && now - connection->idle_since >= most * 1000;
+}
+
+/* Under the lock: takes out the idle connections that have had their time, leaving pool_min_size open. */
+static lido__connection *take_surplus(lido__pool *pool, int64_t now) {
+    lido__connection *surplus = NULL;
+    int spare = pool->open - pool->config->pool_min_size;
+    for (lido__connection **link = &pool->idle; *link != NULL;) {
+        lido__connection *at = *link;
+        if (!has_had_its_time(pool, at, now, spare)) {
+            link = &at->next;
+            continue;
+        }
+        spare--;
+        if (now >= at->retire_at)
+            pool->stats.recycled++;
+        *link = at->next;
+        at->next = surplus;
+        surplus = at;
+    }
+    return surplus;
+}
+
+static void shrink(lido__pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    lido__connection *surplus = take_surplus(pool, lido__clock_now_us());
+    pthread_mutex_unlock(&pool->lock);
+    while (surplus != NULL) {
+        lido__connection *next = surplus->next;
+        pool->backend->close(surplus);
+        lido__pool_slot_free(pool);
+        surplus = next;
+    }
+}
+
+/* Under the lock: whether one more is to be opened ahead; the slot is taken then. */
+static bool wants_one_more(lido__pool *pool) {
+    if (pool->closed || pool->open >= pool->config->pool_min_size || !lido__pool_has_room(pool))
+        return false;
+    if (pool->down && (pool->probing || lido__clock_now_us() < pool->down_until))
+        return false;
+    pool->probing = pool->down;
+    pool->open++;
+    return true;
+}
+
+/* A connection opened ahead goes the way of one given back. */
+static bool warm_up_one(lido__pool *pool) {
+    const lido__lease lease = {.holder = pool};
+    lido_error error = LIDO_ERROR_INIT;
+    pthread_mutex_lock(&pool->lock);
+    bool wanted = wants_one_more(pool);
+    pthread_mutex_unlock(&pool->lock);
+    lido__connection *connection = wanted ? lido__pool_open_in_slot(pool, &lease, &error) : NULL;
+    if (connection != NULL)
+        lido__pool_release(pool, connection);
+    return connection != NULL;
+}
+
+/* Under the lock: a connection whose holder has waited for the network too long, counted as being cancelled; NULL: none.
+ * *give_up: it was cancelled before, and nothing came of it. */
+static lido__connection *find_late(lido__pool *pool, int64_t now, bool *give_up) {
+    for (lido__connection *at = pool->used; at != NULL; at = at->next) {
+        int64_t until = atomic_load_explicit(&at->wait_until, memory_order_acquire);
+        if (now < until || at->cancels > 0)
+            continue;
+        *give_up = until == at->given_until;
+        int64_t more = now + CANCEL_HEARD_MOST_US;
+        /* If the holder has stopped waiting in this moment, there is nothing to cancel. */
+        if (!atomic_compare_exchange_strong(&at->wait_until, &until, more))
+            continue;
+        at->given_until = more;
+        at->cancels++;
+        return at;
+    }
+    return NULL;
+}
+
+/* Cancels what has outlasted its deadline; see postgres/wire.c for who leaves that to the keeper. */
+static void cancel_late(lido__pool *pool) {
+    for (;;) {
+        bool give_up = false;
+        pthread_mutex_lock(&pool->lock);
+        lido__connection *late = find_late(pool, lido__clock_now_us(), &give_up);
+        pthread_mutex_unlock(&pool->lock);
+        if (late == NULL)
+            return;
+        lido__pool_send_cancel(pool, late, give_up);
+    }
+}
+
+static void *keep(void *argument) {
+    lido__pool *pool = argument;
+    do {
+        while (warm_up_one(pool))
+            ;
+        shrink(pool);
+        cancel_late(pool);
+    } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
+    return NULL;
+}
+
+void lido__pool_keeper_start(lido__pool *pool) {
+    sigset_t all;
+    sigset_t before;
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->keeper_runs && !pool->closed) {
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pool->keeper_runs = pthread_create(&pool->keeper, NULL, keep, pool) == 0; /* if not, the next opening tries */
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void lido__pool_keeper_stop(lido__pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    bool runs = pool->keeper_runs;
+    pool->keeper_runs = false;
+    pool->closed = true;
+    pthread_mutex_unlock(&pool->lock);
+    if (!runs)
+        return;
+    lido__waker_wake(&pool->keeper_waker);
+    pthread_join(pool->keeper, NULL);
+}
