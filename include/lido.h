@@ -5,6 +5,7 @@
 #include <lido/arguments.h>
 #include <lido/engine.h>
 #include <lido/error.h>
+#include <lido/here.h>
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/session.h>

@@ -23,8 +23,9 @@ typedef struct lido_engine lido_engine;
  * Returns the engine, to be closed with lido_engine_close, or NULL. Never waits. Safe from any thread. */
 LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error) LIDO_USE_RESULT;
 
-/* Closes the idle connections and refuses new sessions. Sessions still open go on; the engine is freed when
- * the last of them closes, so they must be closed by the threads that own them. NULL is allowed.
+/* Closes the idle connections and refuses new sessions and new transactions. Transactions that are open go on to their
+ * end; the engine is freed when the last session closes, so they must be closed by the threads that own them. NULL is
+ * allowed.
  * Waits no longer than it takes to say goodbye. Safe from any thread, once. */
 LIDO_API void lido_engine_close(lido_engine *engine);
 

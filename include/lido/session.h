@@ -86,8 +86,8 @@ LIDO_API lido_status lido_savepoint_release(lido_session *session, int savepoint
  * not a lost connection. Waits for the database, if it was reached at all. */
 LIDO_API void lido_savepoint_rollback(lido_session *session, int savepoint);
 
-/* The session's error; its status is LIDO_OK if nothing failed. After a transaction ended, the error that
- * made it fail, until the next begins. Never NULL; belongs to the session. Never waits. */
+/* The session's error; its status is LIDO_OK if nothing failed. After a transaction or a savepoint ended, the error
+ * that made it fail, until the next statement. Never NULL; belongs to the session. Never waits. */
 LIDO_API const lido_error *lido_error_of(const lido_session *session);
 
 /* True if something failed and has not been cleared. Never waits. */

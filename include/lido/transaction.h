@@ -9,7 +9,8 @@
  * `db` is declared by the block. Left any other way (break, return, goto, something failed), the block rolls
  * back; `continue` counts as falling off the end. `outcome` points to a lido_status, or to a
  * lido_error, which also says why; it says LIDO_ROLLED_BACK from the start, so that it is true however the
- * block is left. longjmp out of a block is not allowed. */
+ * block is left. longjmp out of a block is not allowed. In autocommit mode there is nothing to commit or to roll
+ * back: LIDO_OK if the last statement did not fail, else LIDO_ERROR, however the block is left. */
 #ifndef LIDO_TRANSACTION_H
 #define LIDO_TRANSACTION_H
 
@@ -32,7 +33,8 @@ typedef struct lido_transact_options {
 
 /* Runs `function` in a transaction and commits; runs it again, after a random pause, if the database said
  * that another try may succeed (40001, 40P01, SQLite's BUSY), never if the outcome is unknown. Returns the
- * last attempt's outcome. Waits. Safe from any thread. */
+ * last attempt's outcome; LIDO_ERROR for autocommit mode, in which nothing could be run again. Waits. Safe from any
+ * thread. */
 LIDO_API lido_status lido_transact(lido_engine *engine, const lido_transact_options *options,
                                    lido_transact_function *function, void *argument);
 

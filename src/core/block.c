@@ -88,7 +88,9 @@ void lido_block_leave(lido_session **session_of_block) {
     lido_session *session = *session_of_block;
     if (!lido__session_is_mine(session))
         return;
-    if (session->block_runs && (session->begun || session->failed))
+    if (session->block_runs && session->options.autocommit)
+        session->outcome = lido_commit(session);
+    else if (session->block_runs && (session->begun || session->failed))
         undo(session);
     tell_outcome(session);
     lido_session_close(session);
@@ -194,9 +196,19 @@ static lido_transact_options with_defaults(const lido_transact_options *options)
     return filled;
 }
 
+static lido_status refuse_autocommit(const lido_transact_options *options) {
+    lido__fault_clear(options->error);
+    lido__fault_doing(options->error, "running a transaction");
+    lido__fault(options->error, LIDO_ERROR_MISUSE,
+                "lido_transact runs a function in a transaction, and autocommit has none");
+    return LIDO_ERROR;
+}
+
 lido_status lido_transact(lido_engine *engine, const lido_transact_options *options, lido_transact_function *function,
                           void *argument) {
     lido_transact_options with = with_defaults(options);
+    if (with.session.autocommit)
+        return refuse_autocommit(&with);
     int64_t deadline = lido__deadline_in_ms(with.deadline_ms);
     for (int made = 1;; made++) {
         attempt ended = attempt_once(engine, &with, function, argument);
