@@ -102,6 +102,20 @@ typedef struct lido__batch {
     lido_error *error; /* out: why */
 } lido__batch;
 
+/* Names a transaction so that its outcome can be asked for later, and the server that it was on. */
+typedef struct lido__mark {
+    bool known;
+    char transaction[24]; /* "": it has written nothing */
+    char server[128];
+} lido__mark;
+
+typedef enum lido__resolution {
+    LIDO__RESOLVED_COMMITTED,
+    LIDO__RESOLVED_ROLLED_BACK,
+    LIDO__RESOLVED_NOT_YET, /* ask again */
+    LIDO__RESOLVED_NEVER    /* nobody can say for sure */
+} lido__resolution;
+
 /* How a backend's rows are read. Implemented by the backend; called by rows. */
 typedef struct lido__result_operations {
     const char *(*column_name)(const lido__result *result, size_t index);
@@ -151,6 +165,9 @@ struct lido__backend {
     /* Runs a batch; false with batch->error and batch->failed set. Never leaves a half-read answer behind: the
      * connection is usable afterwards, or `broken`. */
     bool (*run)(lido__connection *connection, lido__batch *batch);
+    /* Names the open transaction; and says what became of one that was named. Both optional. */
+    bool (*mark)(lido__connection *connection, lido__mark *mark, lido_error *error);
+    lido__resolution (*resolve)(lido__connection *connection, const lido__mark *mark);
     /* Fills in what it knows of the server. */
     bool (*inspect)(lido__connection *connection, lido_server *server, lido_error *error);
 };

@@ -1,7 +1,7 @@
 /* How transactions and savepoints end. */
 #include "base/clock.h"
 #include "base/fault.h"
-#include "core/session.h"
+#include "core/resolve.h"
 
 enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
 
@@ -28,10 +28,15 @@ static bool nothing_to_commit(const lido_session *session) {
     return true;
 }
 
-static lido_status commit_is_unknown(lido_session *session) {
-    lido__session_in_doubt(session);
-    lido__transaction_undo(session);
-    return lido__session_settle(session, LIDO_UNKNOWN);
+static lido_status commit_is_in_doubt(lido_session *session) {
+    lido__transaction_undo(session); /* gives the broken connection back before another is asked for */
+    lido_status resolved = lido__resolve_outcome(session);
+    if (resolved == LIDO_UNKNOWN)
+        lido__session_in_doubt(session);
+    else if (resolved == LIDO_OK)
+        lido__fault_clear(&session->error);
+    session->failed = resolved != LIDO_OK;
+    return lido__session_settle(session, resolved);
 }
 
 static lido_status commit_transaction(lido_session *session) {
@@ -46,7 +51,7 @@ static lido_status commit_transaction(lido_session *session) {
         lido__queue_drop(session, 0);
         return lido__session_settle(session, LIDO_OK);
     }
-    if (lido__queue_add(session, &commit))
+    if (lido__resolve_prepare(session) && lido__queue_add(session, &commit))
         lido__queue_run(session, &commit);
     if (commit.done) {
         if (session->failed) /* of what befell the connection after that */
@@ -56,7 +61,7 @@ static lido_status commit_transaction(lido_session *session) {
         return lido__session_settle(session, LIDO_OK);
     }
     if (commit.in_doubt)
-        return commit_is_unknown(session);
+        return commit_is_in_doubt(session);
     lido__transaction_undo(session);
     return lido__session_settle(session, LIDO_ROLLED_BACK);
 }

@@ -130,6 +130,15 @@ void lido__pool_slot_free(lido__pool *pool) {
     lido__pool_wake_all(granted);
 }
 
+/* Under the lock. What is heard during the pause comes from attempts that began before it: it is no new failure. */
+static void go_down(lido__pool *pool, const lido_error *why) {
+    int64_t now = lido__clock_now_us();
+    if (!pool->down || now >= pool->down_until)
+        pool->down_until = now + pause_us(++pool->failures);
+    pool->down = true;
+    pool->reason = *why;
+}
+
 /* Everybody who waits hears at once what one of them has found out. */
 static void opening_failed(lido__pool *pool, const lido_error *why) {
     lido__pool_waiter *failed = NULL;
@@ -137,11 +146,8 @@ static void opening_failed(lido__pool *pool, const lido_error *why) {
     pool->open--;
     pool->stats.failed_connects++;
     pool->probing = false;
-    if (is_out_of_reach(why)) {
-        pool->down = true;
-        pool->failures++;
-        pool->down_until = lido__clock_now_us() + pause_us(pool->failures);
-        pool->reason = *why;
+    if (pool->down || is_out_of_reach(why)) {
+        go_down(pool, why);
         failed = lido__pool_queue_fail(pool, why);
     } else {
         failed = grant_slots(pool);
@@ -187,15 +193,18 @@ lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *l
 
 /* ---- Taking ---- */
 
+/* Under the lock. Whether there is reason to hope; if the pool is down, the caller is the prober then. */
+static bool may_try(lido__pool *pool) {
+    if (pool->down && (pool->probing || lido__clock_now_us() < pool->down_until))
+        return false;
+    pool->probing = pool->down;
+    return true;
+}
+
 /* Under the lock. Whether the caller may open a connection now; if so, it has the slot. */
 static bool take_slot(lido__pool *pool) {
-    if (!lido__pool_has_room(pool))
+    if (!lido__pool_has_room(pool) || !may_try(pool))
         return false;
-    if (pool->down) {
-        if (pool->probing || lido__clock_now_us() < pool->down_until)
-            return false;
-        pool->probing = true;
-    }
     pool->open++;
     return true;
 }
@@ -279,6 +288,36 @@ static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease
     return connection;
 }
 
+/* ---- What is not used again ---- */
+
+static void close_in_slot(lido__pool *pool, lido__connection *connection) {
+    pool->backend->close(connection);
+    lido__pool_slot_free(pool);
+}
+
+static void close_all_in_slots(lido__pool *pool, lido__connection *first) {
+    while (first != NULL) {
+        lido__connection *next = first->next;
+        close_in_slot(pool, first);
+        first = next;
+    }
+}
+
+/* Under the lock. Whether its server went, and nobody has said so yet. */
+static bool is_first_to_be_lost(const lido__pool *pool, const lido__connection *connection) {
+    return connection->server_gone && connection->generation == pool->generation;
+}
+
+/* Under the lock. The idle ones of a generation that is over, to be closed outside it. */
+static lido__connection *invalidate(lido__pool *pool) {
+    lido__connection *idle = pool->idle;
+    pool->generation++;
+    pool->idle = NULL;
+    for (const lido__connection *at = idle; at != NULL; at = at->next)
+        pool->stats.invalidated++;
+    return idle;
+}
+
 typedef enum fitness { FIT, TOO_OLD, DEAD } fitness;
 
 static fitness fitness_of(const lido__pool *pool, lido__connection *connection) {
@@ -296,53 +335,55 @@ static fitness fitness_of(const lido__pool *pool, lido__connection *connection) 
     return !ask || pool->backend->ping(connection, lido__deadline_in_ms(PING_MOST_MS)) ? FIT : DEAD;
 }
 
-/* Closes an unfit connection and opens another in its slot. */
-static lido__connection *replace(lido__pool *pool, lido__connection *unfit, fitness why, const lido__lease *lease,
-                                 lido_error *error) {
+/* Closes an unfit connection. True: its taker may open another in its slot; false: the slot was given up, and its taker
+ * asks again, or has *error. One that somebody is cancelling is closed by who cancels. */
+static bool discard(lido__pool *pool, lido__connection *unfit, fitness why, lido_error *error) {
     pthread_mutex_lock(&pool->lock);
     lido__pool_used_remove(pool, unfit);
-    if (why == TOO_OLD)
-        pool->stats.recycled++;
-    else
-        pool->stats.invalidated++;
+    (*(why == TOO_OLD ? &pool->stats.recycled : &pool->stats.invalidated))++;
+    lido__connection *lost = is_first_to_be_lost(pool, unfit) ? invalidate(pool) : NULL;
+    unfit->left = unfit->cancels > 0;
+    bool cancelled = unfit->left;
+    bool may_open = !cancelled && may_try(pool);
+    if (!cancelled && !may_open)
+        pool->stats.acquires--; /* or it would be counted twice */
     pthread_mutex_unlock(&pool->lock);
+    close_all_in_slots(pool, lost);
+    if (cancelled)
+        return lido__fault(error, LIDO_ERROR_CANCELLED, "cancelled while a connection was looked at");
     pool->backend->close(unfit);
-    return lido__pool_open_in_slot(pool, lease, error);
+    if (!may_open)
+        lido__pool_slot_free(pool);
+    return may_open;
 }
 
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error) {
     bool may_open;
-    fitness fit = FIT;
     if (atomic_load_explicit(&pool->forked, memory_order_relaxed) && !start_in_child(pool, error))
         return NULL;
-    lido__connection *connection = take_or_wait(pool, lease, &may_open, error);
-    if (connection == NULL)
-        return may_open ? lido__pool_open_in_slot(pool, lease, error) : NULL;
-    if ((fit = fitness_of(pool, connection)) == FIT)
-        return connection;
-    return replace(pool, connection, fit, lease, error);
+    do {
+        fitness fit;
+        lido__connection *connection = take_or_wait(pool, lease, &may_open, error);
+        if (connection == NULL)
+            break;
+        if ((fit = fitness_of(pool, connection)) == FIT)
+            return connection;
+        may_open = discard(pool, connection, fit, error);
+    } while (!may_open && error->status == LIDO_OK);
+    return may_open ? lido__pool_open_in_slot(pool, lease, error) : NULL;
 }
 
 /* ---- Giving back ---- */
 
-/* Under the lock. The idle ones of a generation that is over, to be closed outside it. */
-static lido__connection *invalidate(lido__pool *pool) {
-    lido__connection *idle = pool->idle;
-    pool->generation++;
-    pool->idle = NULL;
-    for (const lido__connection *at = idle; at != NULL; at = at->next)
-        pool->stats.invalidated++;
-    return idle;
-}
-
-static bool fit_to_keep(const lido__pool *pool, const lido__connection *connection) {
-    return !connection->broken && !connection->server_gone && !connection->in_transaction && !connection->left &&
-           connection->generation == pool->generation && connection->cancels == 0;
-}
-
-static void close_in_slot(lido__pool *pool, lido__connection *connection) {
-    pool->backend->close(connection);
-    lido__pool_slot_free(pool);
+/* Under the lock. Whether one that came back can be used again; counts why not. */
+static bool fit_to_keep(lido__pool *pool, const lido__connection *connection) {
+    if (connection->broken || connection->server_gone || connection->in_transaction || connection->cancels > 0)
+        return false;
+    bool lost = connection->generation != pool->generation;
+    bool old = !lost && connection->idle_since >= connection->retire_at;
+    pool->stats.invalidated += lost;
+    pool->stats.recycled += old;
+    return !lost && !old;
 }
 
 void lido__pool_release(lido__pool *pool, lido__connection *connection) {
@@ -352,7 +393,7 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
     pthread_mutex_lock(&pool->lock);
     lido__pool_used_remove(pool, connection);
     pool->stats.use_us += connection->idle_since - connection->taken_at;
-    if (connection->server_gone && connection->generation == pool->generation)
+    if (is_first_to_be_lost(pool, connection))
         lost = invalidate(pool);
     bool keep = fit_to_keep(pool, connection);
     bool closes = !keep && connection->cancels == 0;
@@ -372,11 +413,7 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
         lido__waker_wake(&waiter->waker);
     if (closes)
         close_in_slot(pool, connection);
-    while (lost != NULL) {
-        lido__connection *next = lost->next;
-        close_in_slot(pool, lost);
-        lost = next;
-    }
+    close_all_in_slots(pool, lost);
 }
 
 /* ---- Cancelling ---- */
@@ -429,7 +466,6 @@ bool lido__pool_cancel(lido__pool *pool, const void *holder) {
 void lido__pool_close(lido__pool *pool) {
     lido_error why = LIDO_ERROR_INIT;
     lido__fault(&why, LIDO_ERROR_MISUSE, "the engine was closed while a connection was waited for");
-    lido__pool_keeper_stop(pool);
     pthread_mutex_lock(&pool->lock);
     lido__connection *idle = pool->idle;
     pool->closed = true;
@@ -444,6 +480,7 @@ void lido__pool_close(lido__pool *pool) {
         pool->backend->close(idle);
         idle = next;
     }
+    lido__pool_keeper_stop(pool); /* last: it may be opening a connection, and nobody else is to wait for that */
 }
 
 /* ---- Fork ---- */

@@ -68,7 +68,8 @@ bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_erro
     for (const lido__connection *at = pool->used; at != NULL; at = at->next, held++)
         if (at->owner != owner && !waits(pool, at->owner))
             return false;
-    if (held == 0 || held < pool->open) /* one that is being opened, or cancelled, will come free */
+    /* One that is being opened or cancelled will come free; and while there is room, only the server is waited for. */
+    if (held == 0 || held < pool->open || lido__pool_has_room(pool))
         return false;
     lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
                 "all %d connections are held by threads that wait for one, this thread among them", held);

@@ -50,6 +50,7 @@ struct lido_session {
     size_t queue_bytes;
     lido__arena arena; /* what the queue refers to; reset when it is empty */
 
+    lido__mark mark;   /* of the transaction that is being committed, if its outcome is to be resolved */
     lido__arena kept;  /* what lives until the session ends */
     lido_rows *rows;   /* open ones */
     lido_rows *spare;  /* closed ones, to be used again; linked by `next` */

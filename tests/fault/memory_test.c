@@ -6,6 +6,7 @@
 #include "databases.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -32,11 +33,12 @@ void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *memory, size_t size);
 void REAL(free)(void *memory);
 
-/* Volatile, for compilers know that malloc does not touch a program's variables. */
-static volatile long allocations_left = -1; /* before one fails; negative: none does */
-static volatile bool fails_ever_after;
-static volatile bool has_failed;
-static volatile long living;
+/* Volatile, for compilers know that malloc does not touch a program's variables. It fails in the thread that tells it to,
+ * and not in the library's own, which start when the system lets them. */
+static _Thread_local volatile long allocations_left = -1; /* before one fails; negative: none does */
+static _Thread_local volatile bool fails_ever_after;
+static _Thread_local volatile bool has_failed;
+static atomic_long living;
 
 static bool fails_now(void) {
     if (allocations_left < 0)
@@ -52,8 +54,12 @@ static bool fails_now(void) {
     return true;
 }
 
+static void count(int allocations) {
+    atomic_fetch_add_explicit(&living, allocations, memory_order_relaxed);
+}
+
 static void *counted(void *memory) {
-    living += memory != NULL;
+    count(memory != NULL);
     return memory;
 }
 
@@ -69,12 +75,12 @@ void *realloc(void *memory, size_t size) {
     if (size > 0 && fails_now())
         return NULL;
     void *moved = REAL(realloc)(memory, size);
-    living += (moved != NULL) - (memory != NULL && (moved != NULL || size == 0));
+    count((moved != NULL) - (memory != NULL && (moved != NULL || size == 0)));
     return moved;
 }
 
 void free(void *memory) {
-    living -= memory != NULL;
+    count(-(memory != NULL));
     REAL(free)(memory);
 }
 
@@ -83,7 +89,7 @@ static long count_living(void) {
 #ifdef UNDER_ADDRESS_SANITIZER
     return 0;
 #else
-    return living;
+    return atomic_load(&living);
 #endif
 }
 

@@ -139,5 +139,7 @@ const lido__backend lido__backend_postgres = {
     .ping = ping,
     .cancel = cancel,
     .run = lido__postgres_run,
+    .mark = lido__postgres_mark,
+    .resolve = lido__postgres_resolve,
     .inspect = inspect,
 };

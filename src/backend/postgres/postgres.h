@@ -117,6 +117,11 @@ typedef enum postgres_stream_end {
 bool lido__postgres_open_stream(postgres_connection *connection, lido__operation *operation, PGresult *first,
                                 postgres_stream_end end, lido_error *error);
 
+/* ---- resolve.c ---- */
+
+bool lido__postgres_mark(lido__connection *connection, lido__mark *mark, lido_error *error);
+lido__resolution lido__postgres_resolve(lido__connection *connection, const lido__mark *mark);
+
 /* ---- run.c ---- */
 
 bool lido__postgres_run(lido__connection *connection, lido__batch *batch);
