@@ -3,6 +3,7 @@
 help:
 	@echo 'make run                    build, and run the example (SQLite unless DATABASE_TYPE or DATABASE_URL is set)'
 	@echo 'make test [TESTS="NAME …"]  everything that is checked; make quick: with one build by gcc only'
+	@echo 'make soak                   half an hour of random faults: a bank, a proxy, restarts'
 	@echo 'make bench [BENCH="NAME …"] measure against libpq and SQLite themselves'
 	@echo 'make coverage               how many of the lines of src/ the tests run'
 	@echo 'make install [PREFIX=/usr] [DESTDIR=…]'
@@ -28,6 +29,11 @@ quick:
 	@scripts/install-dependencies test
 	@tests/run --quick $(TESTS)
 
+# Each of the three goes on for as long as that says.
+soak:
+	@scripts/install-dependencies test
+	@LIDO_SOAK_SECONDS=$${LIDO_SOAK_SECONDS:-600} tests/run --quick fault/bank fault/proxy fault/restart
+
 bench: program
 	@scripts/install-dependencies test
 	@tests/support/with-postgres build/bench/lido-bench $(BENCH)
@@ -48,4 +54,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: help program run test quick bench coverage install format clean
+.PHONY: help program run test quick soak bench coverage install format clean

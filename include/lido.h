@@ -5,6 +5,8 @@
 #include <lido/arguments.h>
 #include <lido/engine.h>
 #include <lido/error.h>
+#include <lido/events.h>
+#include <lido/log.h>
 #include <lido/here.h>
 #include <lido/options.h>
 #include <lido/rows.h>

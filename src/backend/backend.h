@@ -139,6 +139,12 @@ struct lido__result {
     int64_t next_row;             /* and its number */
 };
 
+typedef enum lido__fork_moment {
+    LIDO__BEFORE_FORK,
+    LIDO__AFTER_FORK_IN_PARENT,
+    LIDO__AFTER_FORK_IN_CHILD
+} lido__fork_moment;
+
 struct lido__backend {
     const char *name;
 
@@ -150,6 +156,9 @@ struct lido__backend {
     lido__connection *(*open)(const lido__config *config, void *database, lido_error *error);
     /* Says goodbye and frees. Bounded. */
     void (*close)(lido__connection *connection);
+    /* Inside a fork of the process, once for all connections: keeps what the backend has for the whole process fit for
+     * a child. Optional. */
+    void (*around_fork)(lido__fork_moment moment);
     /* In a child after fork, inside the fork itself: makes sure that nothing said on an inherited connection can reach
      * the server. Calls nothing that is not async-signal-safe. Optional. */
     void (*disarm)(lido__connection *connection);

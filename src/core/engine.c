@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "core/fork.h"
 
 enum { LATENCY_PROBES = 5 };
@@ -71,6 +72,10 @@ void lido_engine_close(lido_engine *engine) {
     if (engine == NULL)
         return;
     atomic_store_explicit(&engine->closed, true, memory_order_relaxed);
+    size_t sessions = atomic_load_explicit(&engine->references, memory_order_relaxed) - 1;
+    if (sessions > 0)
+        lido__log(LIDO_LOG_WARNING, "%s: the engine is closed while %zu of its sessions are open",
+                  engine->config.display, sessions);
     lido__pool_close(&engine->pool);
     lido__engine_let_go(engine);
 }

@@ -13,13 +13,30 @@ uint64_t lido__fork_count(void) {
     return atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
+static bool is_used(const lido__backend *backend) {
+    const lido_engine *at = engines;
+    while (at != NULL && at->backend != backend)
+        at = at->next;
+    return at != NULL;
+}
+
+static void tell_backends(lido__fork_moment moment) {
+    static const lido__backend *const all[] = {&lido__backend_sqlite, &lido__backend_postgres};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i]->around_fork != NULL && is_used(all[i]))
+            all[i]->around_fork(moment);
+}
+
+/* The backends' own locks come last: an engine may be taking them under its pool's. */
 static void before_fork(void) {
     pthread_mutex_lock(&lock);
     for (lido_engine *at = engines; at != NULL; at = at->next)
         lido__pool_before_fork(&at->pool);
+    tell_backends(LIDO__BEFORE_FORK);
 }
 
 static void after_fork_in_parent(void) {
+    tell_backends(LIDO__AFTER_FORK_IN_PARENT);
     for (lido_engine *at = engines; at != NULL; at = at->next)
         lido__pool_after_fork_in_parent(&at->pool);
     pthread_mutex_unlock(&lock);
@@ -28,6 +45,7 @@ static void after_fork_in_parent(void) {
 static void after_fork_in_child(void) {
     atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
     lido__await_self_renew();
+    tell_backends(LIDO__AFTER_FORK_IN_CHILD);
     for (lido_engine *at = engines; at != NULL; at = at->next)
         lido__pool_after_fork_in_child(&at->pool);
     pthread_mutex_unlock(&lock);

@@ -57,7 +57,7 @@ static void shrink(lido__pool *pool) {
     pthread_mutex_unlock(&pool->lock);
     while (surplus != NULL) {
         lido__connection *next = surplus->next;
-        pool->backend->close(surplus);
+        lido__pool_close_connection(pool, surplus, false);
         lido__pool_slot_free(pool);
         surplus = next;
     }
@@ -126,6 +126,7 @@ static void *keep(void *argument) {
             ;
         shrink(pool);
         cancel_late(pool);
+        lido__pool_tell_leaks(pool);
     } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
     return NULL;
 }

@@ -2,11 +2,14 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "core/resolve.h"
+#include "core/watch.h"
 
 enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
 
-void lido__transaction_undo(lido_session *session) {
+/* Rolls back at the database, if it has the transaction, and gives the connection back. Returns which one that was; 0: none. */
+static uint64_t leave(lido_session *session) {
     lido__connection *connection = session->connection;
+    uint64_t number = connection != NULL ? connection->number : 0;
     lido__queue_drop(session, 0);
     if (connection != NULL && connection->in_transaction && !connection->broken) {
         lido_error ignored = LIDO_ERROR_INIT;
@@ -14,8 +17,14 @@ void lido__transaction_undo(lido_session *session) {
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
         connection->backend->run(connection, &batch); /* if it fails, the connection is not used again */
+        lido__watch_reset(session, &ignored);
     }
     lido__session_release(session);
+    return number;
+}
+
+void lido__transaction_undo(lido_session *session) {
+    lido__watch_outcome(session, leave(session), LIDO_ROLLED_BACK);
 }
 
 /* Nothing that the database would have to know of: no statement is queued, and none was run. */
@@ -29,13 +38,14 @@ static bool nothing_to_commit(const lido_session *session) {
 }
 
 static lido_status commit_is_in_doubt(lido_session *session) {
-    lido__transaction_undo(session); /* gives the broken connection back before another is asked for */
+    uint64_t connection = leave(session); /* gives the broken one back before another is asked for */
     lido_status resolved = lido__resolve_outcome(session);
     if (resolved == LIDO_UNKNOWN)
         lido__session_in_doubt(session);
     else if (resolved == LIDO_OK)
         lido__fault_clear(&session->error);
     session->failed = resolved != LIDO_OK;
+    lido__watch_outcome(session, connection, resolved);
     return lido__session_settle(session, resolved);
 }
 
@@ -57,7 +67,9 @@ static lido_status commit_transaction(lido_session *session) {
         if (session->failed) /* of what befell the connection after that */
             lido__fault_clear(&session->error);
         session->failed = false;
+        uint64_t connection = session->connection->number;
         lido__session_release(session);
+        lido__watch_outcome(session, connection, LIDO_OK);
         return lido__session_settle(session, LIDO_OK);
     }
     if (commit.in_doubt)

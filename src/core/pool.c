@@ -143,6 +143,7 @@ static void go_down(lido__pool *pool, const lido_error *why) {
 static void opening_failed(lido__pool *pool, const lido_error *why) {
     lido__pool_waiter *failed = NULL;
     pthread_mutex_lock(&pool->lock);
+    bool was_down = pool->down;
     pool->open--;
     pool->stats.failed_connects++;
     pool->probing = false;
@@ -152,8 +153,10 @@ static void opening_failed(lido__pool *pool, const lido_error *why) {
     } else {
         failed = grant_slots(pool);
     }
+    bool went_down = pool->down && !was_down;
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(failed);
+    lido__pool_log_failure(pool, why, went_down);
 }
 
 static int64_t retirement(const lido__config *config) {
@@ -163,12 +166,27 @@ static int64_t retirement(const lido__config *config) {
     return lido__clock_recent_us() + age - lido__random_below(age / 10 + 1);
 }
 
+/* Opens one, with its number; NULL, with *error set, also if a listener does not want it. */
+static lido__connection *open_one(lido__pool *pool, void *database, const lido__lease *lease, lido_error *error) {
+    int64_t began = lido__clock_now_us();
+    lido__connection *connection = pool->backend->open(pool->config, database, error);
+    if (connection == NULL)
+        return NULL;
+    pthread_mutex_lock(&pool->lock);
+    connection->number = ++pool->stats.connects;
+    pthread_mutex_unlock(&pool->lock);
+    if (lido__pool_let_in(pool, connection, lease, began, error))
+        return connection;
+    lido__pool_close_connection(pool, connection, false);
+    return NULL;
+}
+
 lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error) {
     pthread_mutex_lock(&pool->lock);
     uint64_t generation = pool->generation;
     void *database = pool->database;
     pthread_mutex_unlock(&pool->lock);
-    lido__connection *connection = pool->backend->open(pool->config, database, error);
+    lido__connection *connection = open_one(pool, database, lease, error);
     if (connection == NULL) {
         opening_failed(pool, error);
         return NULL;
@@ -178,7 +196,7 @@ lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *l
     connection->retire_at = retirement(pool->config);
     connection->idle_since = lido__clock_recent_us();
     pthread_mutex_lock(&pool->lock);
-    connection->number = ++pool->stats.connects;
+    bool was_down = pool->down;
     connection->watched = pool->keeper_runs;
     atomic_store_explicit(&connection->wait_until, LIDO__NO_DEADLINE, memory_order_relaxed);
     pool->down = pool->probing = false;
@@ -188,6 +206,8 @@ lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *l
     lido__pool_waiter *granted = grant_slots(pool);
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(granted);
+    if (was_down)
+        lido__pool_log_recovery(pool);
     return connection;
 }
 
@@ -252,11 +272,12 @@ static lido__connection *wait_in_queue(lido__pool *pool, const lido__lease *leas
         lido__fault_memory(error, "waiting for a connection");
         return NULL;
     }
+    int64_t began = lido__clock_now_us();
+    int64_t deadline = lido__deadline_in_ms(pool->config->pool_timeout_ms);
     lido__pool_queue_add(pool, &waiter);
     pool->stats.waits++;
     pthread_mutex_unlock(&pool->lock);
-    int64_t began = lido__clock_now_us();
-    wait_for_decision(pool, &waiter, lido__deadline_in_ms(pool->config->pool_timeout_ms));
+    wait_for_decision(pool, &waiter, deadline);
     lido__waker_done(&waiter.waker);
     *may_open = waiter.may_open;
     pthread_mutex_lock(&pool->lock);
@@ -290,15 +311,15 @@ static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease
 
 /* ---- What is not used again ---- */
 
-static void close_in_slot(lido__pool *pool, lido__connection *connection) {
-    pool->backend->close(connection);
+static void close_in_slot(lido__pool *pool, lido__connection *connection, bool dead) {
+    lido__pool_close_connection(pool, connection, dead);
     lido__pool_slot_free(pool);
 }
 
-static void close_all_in_slots(lido__pool *pool, lido__connection *first) {
+static void close_all_dead_in_slots(lido__pool *pool, lido__connection *first) {
     while (first != NULL) {
         lido__connection *next = first->next;
-        close_in_slot(pool, first);
+        close_in_slot(pool, first, true);
         first = next;
     }
 }
@@ -341,17 +362,20 @@ static bool discard(lido__pool *pool, lido__connection *unfit, fitness why, lido
     pthread_mutex_lock(&pool->lock);
     lido__pool_used_remove(pool, unfit);
     (*(why == TOO_OLD ? &pool->stats.recycled : &pool->stats.invalidated))++;
-    lido__connection *lost = is_first_to_be_lost(pool, unfit) ? invalidate(pool) : NULL;
+    bool gone = is_first_to_be_lost(pool, unfit);
+    lido__connection *lost = gone ? invalidate(pool) : NULL;
     unfit->left = unfit->cancels > 0;
     bool cancelled = unfit->left;
     bool may_open = !cancelled && may_try(pool);
     if (!cancelled && !may_open)
         pool->stats.acquires--; /* or it would be counted twice */
     pthread_mutex_unlock(&pool->lock);
-    close_all_in_slots(pool, lost);
+    if (gone)
+        lido__pool_log_gone(pool);
+    close_all_dead_in_slots(pool, lost);
     if (cancelled)
         return lido__fault(error, LIDO_ERROR_CANCELLED, "cancelled while a connection was looked at");
-    pool->backend->close(unfit);
+    lido__pool_close_connection(pool, unfit, why == DEAD);
     if (!may_open)
         lido__pool_slot_free(pool);
     return may_open;
@@ -375,6 +399,10 @@ lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease,
 
 /* ---- Giving back ---- */
 
+static bool is_dead(const lido__connection *connection) {
+    return connection->broken || connection->server_gone;
+}
+
 /* Under the lock. Whether one that came back can be used again; counts why not. */
 static bool fit_to_keep(lido__pool *pool, const lido__connection *connection) {
     if (connection->broken || connection->server_gone || connection->in_transaction || connection->cancels > 0)
@@ -393,8 +421,10 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
     pthread_mutex_lock(&pool->lock);
     lido__pool_used_remove(pool, connection);
     pool->stats.use_us += connection->idle_since - connection->taken_at;
-    if (is_first_to_be_lost(pool, connection))
+    bool gone = is_first_to_be_lost(pool, connection);
+    if (gone)
         lost = invalidate(pool);
+    bool dead = is_dead(connection) || connection->generation != pool->generation;
     bool keep = fit_to_keep(pool, connection);
     bool closes = !keep && connection->cancels == 0;
     if (keep && (waiter = lido__pool_queue_take(pool)) != NULL) {
@@ -411,9 +441,11 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
     pthread_mutex_unlock(&pool->lock);
     if (waiter != NULL)
         lido__waker_wake(&waiter->waker);
+    if (gone)
+        lido__pool_log_gone(pool);
     if (closes)
-        close_in_slot(pool, connection);
-    close_all_in_slots(pool, lost);
+        close_in_slot(pool, connection, dead);
+    close_all_dead_in_slots(pool, lost);
 }
 
 /* ---- Cancelling ---- */
@@ -443,7 +475,7 @@ void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool
     bool closes = --connection->cancels == 0 && connection->left;
     pthread_mutex_unlock(&pool->lock);
     if (closes)
-        close_in_slot(pool, connection);
+        close_in_slot(pool, connection, is_dead(connection));
 }
 
 bool lido__pool_cancel(lido__pool *pool, const void *holder) {
@@ -477,7 +509,7 @@ void lido__pool_close(lido__pool *pool) {
     lido__pool_wake_all(waiters);
     while (idle != NULL) {
         lido__connection *next = idle->next;
-        pool->backend->close(idle);
+        lido__pool_close_connection(pool, idle, false);
         idle = next;
     }
     lido__pool_keeper_stop(pool); /* last: it may be opening a connection, and nobody else is to wait for that */

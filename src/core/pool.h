@@ -8,7 +8,7 @@
  * connection, the whole *generation* of connections is not used again.
  *
  * The lock is a leaf: connections are opened, looked at, pinged and closed outside it, and nobody is told anything
- * under it. pool.c lends; pool_queue.c is the queue; pool_report.c looks and tells; keeper.c tidies. */
+ * under it. pool.c lends; pool_queue.c is the queue; pool_report.c looks; pool_events.c tells; keeper.c tidies. */
 #ifndef LIDO_CORE_POOL_H
 #define LIDO_CORE_POOL_H
 
@@ -18,6 +18,7 @@
 
 #include "await/await.h"
 #include "backend/backend.h"
+#include "core/events.h"
 
 /* Who wants a connection. */
 typedef struct lido__lease {
@@ -41,6 +42,7 @@ typedef struct lido__pool {
     const lido__config *config; /* the engine's, as is the next */
     const lido__backend *backend;
     atomic_bool forked; /* this is a child that has not used the pool yet */
+    lido__events events; /* the engine's listeners */
 
     pthread_mutex_t lock; /* guards all below */
     void *database;       /* what the backend attached; changes in the child after a fork alone */
@@ -111,6 +113,17 @@ void lido__pool_wake_all(lido__pool_waiter *first);
 void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error);
 /* True, with *error set, if every connection is held by a thread that itself waits for one, `owner` among them. */
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error);
+
+/* pool_events.c, outside the lock */
+/* Asks the listeners about a connection whose opening began then. False, with *error set: it is not wanted. */
+bool lido__pool_let_in(lido__pool *pool, const lido__connection *connection, const lido__lease *lease, int64_t began,
+                       lido_error *error);
+void lido__pool_log_failure(const lido__pool *pool, const lido_error *why, bool went_down);
+void lido__pool_log_recovery(const lido__pool *pool);
+void lido__pool_log_gone(const lido__pool *pool);
+/* Closes one and tells so. `dead`: it was lost, or its server was. */
+void lido__pool_close_connection(lido__pool *pool, lido__connection *connection, bool dead);
+void lido__pool_tell_leaks(lido__pool *pool);
 
 /* keeper.c */
 void lido__pool_keeper_start(lido__pool *pool); /* unless it runs */

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "core/session.h"
+#include "core/watch.h"
 
 enum { QUEUE_FIRST = 8 };
 
@@ -131,8 +131,9 @@ static bool lease(lido_session *session) {
         return true;
     const lido__lease lease = {session, session->owner, session->file, session->line};
     session->connection = lido__pool_acquire(&session->engine->pool, &lease, &session->error);
-    if (session->connection != NULL)
+    if (session->connection != NULL && (!lido__watched(session, LIDO_EVENT_CHECKOUT) || lido__watch_checkout(session)))
         return true;
+    lido__session_release(session);
     queue_failed(session, &session->queue[session->queue_count - 1]);
     session->lost = true; /* BEGIN goes with the rest of the queue */
     return false;
@@ -145,18 +146,36 @@ static void show_last_sql(lido_session *session) {
         atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
 }
 
+static bool has_transaction_timeout(const lido_session *session) {
+    return session->options.transaction_timeout_ms >= 0 && !session->options.autocommit;
+}
+
 /* The statement's, or the transaction's where that comes first. */
 static int64_t deadline(lido_session *session) {
     int64_t of_statement = lido__deadline_about_ms(session->options.statement_timeout_ms);
-    if (session->options.transaction_timeout_ms < 0 || session->options.autocommit)
+    if (!has_transaction_timeout(session))
         return of_statement;
     if (session->queue[0].kind == LIDO__BEGIN)
         session->transaction_deadline = lido__deadline_about_ms(session->options.transaction_timeout_ms);
     return of_statement < session->transaction_deadline ? of_statement : session->transaction_deadline;
 }
 
+/* What is quick would be done before anybody looks at the clock. */
+static bool transaction_is_in_time(lido_session *session) {
+    const lido__operation *first = &session->queue[0];
+    if (!has_transaction_timeout(session) || first->kind == LIDO__BEGIN ||
+        lido__clock_recent_us() < session->transaction_deadline)
+        return true;
+    lido__fault(&session->error, LIDO_ERROR_TIMEOUT, "the transaction was open for longer than transaction_timeout");
+    lido__fault_hint(&session->error, "make it shorter, or raise transaction_timeout");
+    queue_failed(session, first);
+    session->lost = true; /* a savepoint gives it no more time */
+    return false;
+}
+
 static bool run_batch(lido_session *session) {
     lido__connection *connection = session->connection;
+    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session) : 0;
     lido__batch batch = {.operations = session->queue,
                          .count = session->queue_count,
                          .deadline = deadline(session),
@@ -167,6 +186,8 @@ static bool run_batch(lido_session *session) {
     if (!done)
         queue_failed(session, &session->queue[batch.failed < batch.count ? batch.failed : batch.count - 1]);
     session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
+    if (began != 0)
+        lido__watch_batch_ran(session, &batch, began);
     return done;
 }
 
@@ -178,7 +199,7 @@ bool lido__queue_run(lido_session *session, lido__operation *last) {
     if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error);
     announce_writes(session);
-    bool done = lease(session) && run_batch(session);
+    bool done = lease(session) && transaction_is_in_time(session) && run_batch(session);
     const lido__operation *ended = &session->queue[session->queue_count - 1];
     if (last != NULL)
         *last = *ended;

@@ -1,5 +1,5 @@
 /* Opening and closing sessions, whose they are, and the error that sticks. */
-#include "core/session.h"
+#include "core/watch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "await/await.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "core/fork.h"
 
 /* What lido_session_open returns where memory is short, or the engine is NULL. They belong to nobody, so every call
@@ -80,6 +81,7 @@ void lido__session_fail(lido_session *session, const char *doing) {
         error->file = session->file;
         error->line = session->line;
     }
+    lido__watch_error(session);
 }
 
 bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...) {
@@ -137,8 +139,11 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
 }
 
 void lido__session_release(lido_session *session) {
-    if (session->connection != NULL)
-        lido__pool_release(&session->engine->pool, session->connection);
+    if (session->connection == NULL)
+        return;
+    if (lido__watched(session, LIDO_EVENT_CHECKIN))
+        lido__watch_checkin(session);
+    lido__pool_release(&session->engine->pool, session->connection);
     session->connection = NULL;
 }
 
@@ -157,6 +162,9 @@ static lido_status end_transaction(lido_session *session) {
         return lido_commit(session);
     if (!session->begun && !session->failed)
         return LIDO_OK;
+    if (session->connection != NULL && !session->failed && session->options.at_end == LIDO_AT_END_DEFAULT)
+        lido__log(LIDO_LOG_INFO, "%s: a session was closed within a transaction, which is rolled back; last used at %s:%d",
+                  session->engine->config.display, session->file != NULL ? session->file : "?", session->line);
     lido_rollback(session);
     return LIDO_ROLLED_BACK;
 }

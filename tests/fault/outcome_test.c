@@ -20,6 +20,7 @@ static int begin(void **state) {
     options.host = "127.0.0.1";
     options.port = between.port;
     options.password = getenv("LIDO_TEST_POSTGRES_PASSWORD");
+    options.sslmode = "disable"; /* the relay reads along */
     options.pool_size = 1;
     options.max_overflow = 0;
     options.pool_timeout_ms = 2000;
@@ -154,6 +155,38 @@ static void a_session_closed_with_a_commit_tells_it_too(void **state) {
     lido_exec(db, "INSERT INTO outcomes VALUES (1)");
     relay_act_at(&between, "COMMIT", CUTS_AFTER);
     assert_int_equal(lido_session_close(db), LIDO_UNKNOWN);
+    expect_engine_works();
+}
+
+/* ---- Looked up afterwards ---- */
+
+static lido_session *open_resolving(void) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.resolve_unknown = true});
+    lido_exec(db, "INSERT INTO outcomes VALUES (1)");
+    expect_no_error(db);
+    return db;
+}
+
+static void a_commit_that_stood_is_found_to_stand(void **state) {
+    (void)state;
+    need_relay();
+    lido_session *db = open_resolving();
+    relay_act_at(&between, "COMMIT", CUTS_AFTER);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    expect_no_error(db);
+    lido_session_close(db);
+    assert_int_equal(rows_that_stand(), 1);
+    expect_engine_works();
+}
+
+static void a_commit_that_never_arrived_is_found_not_to_stand(void **state) {
+    (void)state;
+    need_relay();
+    lido_session *db = open_resolving();
+    relay_act_at(&between, "COMMIT", CUTS_BEFORE);
+    assert_int_equal(lido_commit(db), LIDO_ROLLED_BACK);
+    lido_session_close(db);
+    assert_int_equal(rows_that_stand(), 0);
     expect_engine_works();
 }
 
@@ -302,6 +335,8 @@ int main(void) {
         RELAY_TEST(a_block_tells_that_its_outcome_is_unknown),
         RELAY_TEST(an_unknown_outcome_is_never_tried_again),
         RELAY_TEST(a_session_closed_with_a_commit_tells_it_too),
+        RELAY_TEST(a_commit_that_stood_is_found_to_stand),
+        RELAY_TEST(a_commit_that_never_arrived_is_found_not_to_stand),
         RELAY_TEST(a_statement_whose_answer_is_lost_is_rolled_back),
         RELAY_TEST(a_lost_rollback_is_a_rollback),
         RELAY_TEST(a_statement_of_its_own_may_stand_without_its_answer),

@@ -9,6 +9,7 @@
 #include "backend/postgres/postgres.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
 
 enum { KEYWORDS_OWN = 16, OLDEST_SERVER = 100000 };
 
@@ -158,9 +159,14 @@ static bool settle(postgres_connection *connection, lido_error *error) {
            lido__postgres_command(connection, "SET standard_conforming_strings = on", error);
 }
 
-static void drop_notice(void *argument, const PGresult *notice) {
-    (void)argument;
-    (void)notice;
+/* What the server says besides: RAISE NOTICE, a warning that nothing came of something. */
+static void log_notice(void *argument, const PGresult *notice) {
+    const lido__config *config = argument;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+    bool warns = severity != NULL && strcmp(severity, "WARNING") == 0;
+    lido__log(warns ? LIDO_LOG_WARNING : LIDO_LOG_INFO, "%s: the server says: %s", config->display,
+              message != NULL ? message : "nothing that could be read");
 }
 
 static postgres_connection *connection_new(const lido__config *config, PGconn *wire, int64_t deadline) {
@@ -174,7 +180,6 @@ static postgres_connection *connection_new(const lido__config *config, PGconn *w
     connection->config = config;
     connection->deadline = deadline;
     connection->scratch = (lido__arena)LIDO__ARENA_INIT;
-    PQsetNoticeReceiver(wire, drop_notice, NULL);
     PQsetErrorVerbosity(wire, PQERRORS_DEFAULT);
     return connection;
 }
@@ -187,6 +192,8 @@ static lido__connection *open_one(const attempt *try, lido_error *error) {
         PQfinish(wire);
         return NULL;
     }
+    /* From the first moment: libpq's own receiver prints them. */
+    PQsetNoticeReceiver(wire, log_notice, (void *)(uintptr_t)try->config);
     PQsetErrorVerbosity(wire, PQERRORS_VERBOSE); /* the SQLSTATE of a refusal is found nowhere else */
     if (!shake_hands(wire, try, deadline, error)) {
         PQfinish(wire);

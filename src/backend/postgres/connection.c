@@ -79,7 +79,7 @@ void lido__postgres_prepare_for_fork(void) {
 static void disarm(lido__connection *base) {
     int socket = PQsocket(((postgres_connection *)base)->wire);
     if (socket >= 0 && nowhere >= 0)
-        dup2(nowhere, socket);
+        dup3(nowhere, socket, O_CLOEXEC);
 }
 
 static void abandon(lido__connection *base) {

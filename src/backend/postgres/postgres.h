@@ -36,6 +36,8 @@ typedef struct postgres_connection {
     postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
     lido__arena scratch;         /* parameters on their way out; reset for each batch */
     int64_t deadline;            /* of what is under way */
+    int64_t judged_deadline;     /* the last one that was found far or near; */
+    bool far;                    /* far: left to the keeper */
     bool timed_out;              /* it passed, and the server was told to cancel */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
 } postgres_connection;

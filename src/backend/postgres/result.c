@@ -129,8 +129,8 @@ static bool stream_fetch(lido__result *result, lido_error *error) {
         return true;
     }
     PQclear(rows->result);
-    connection->timed_out = false;
-    connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+    if (!connection->timed_out) /* else this is what came before the server heard that it is to cancel */
+        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
     rows->result = lido__postgres_next_result(connection, &lost, error);
     return !lost;
 }

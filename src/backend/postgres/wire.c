@@ -36,8 +36,11 @@ void lido__postgres_cancel(postgres_connection *connection) {
 static lido__await_outcome wait_for_server(postgres_connection *connection, bool write) {
     int64_t deadline = connection->deadline;
     int socket = PQsocket(connection->wire);
-    if (!connection->base.watched || deadline == LIDO__NO_DEADLINE ||
-        deadline - lido__clock_recent_us() < WATCHED_FROM_US)
+    if (deadline != connection->judged_deadline) { /* many statements of one tick share theirs: judged once */
+        connection->judged_deadline = deadline;
+        connection->far = deadline - lido__clock_recent_us() >= WATCHED_FROM_US;
+    }
+    if (!connection->base.watched || !connection->far || deadline == LIDO__NO_DEADLINE)
         return lido__await_descriptor(socket, true, write, deadline);
     atomic_store_explicit(&connection->base.wait_until, deadline, memory_order_release);
     lido__await_outcome outcome = lido__await_descriptor(socket, true, write, LIDO__NO_DEADLINE);

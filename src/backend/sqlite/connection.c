@@ -185,12 +185,6 @@ static bool alive(lido__connection *connection) {
     return !connection->broken;
 }
 
-/* SQLite's handles must not be touched on the other side of a fork, not even to be closed: closing drops file locks
- * that are the parent's. What they hold is left as it is. */
-static void abandon(lido__connection *connection) {
-    (void)connection;
-}
-
 static void cancel(lido__connection *base, bool give_up) {
     (void)give_up;
     sqlite_connection *connection = (sqlite_connection *)base;
@@ -212,7 +206,8 @@ const lido__backend lido__backend_sqlite = {
     .detach = detach,
     .open = open_connection,
     .close = close_connection,
-    .abandon = abandon,
+    .around_fork = lido__sqlite_around_fork,
+    .abandon = lido__sqlite_abandon,
     .alive = alive,
     .cancel = cancel,
     .run = lido__sqlite_run,

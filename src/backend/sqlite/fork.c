@@ -7,8 +7,8 @@
  *
  * SQLite's own static mutexes are held across the fork: one that a thread held which the child does not have would stay
  * locked. */
+#include <stdatomic.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "backend/sqlite/sqlite.h"
 
@@ -45,27 +45,40 @@ static int disguised_fstat(int descriptor, struct stat *status) {
     return result;
 }
 
-void lido__sqlite_before_fork(void) {
+static void enter_mutexes(void) {
     for (int i = 0; i < MUTEX_COUNT; i++)
         sqlite3_mutex_enter(sqlite3_mutex_alloc(mutexes[i]));
 }
 
-void lido__sqlite_after_fork_in_parent(void) {
+static void leave_mutexes(void) {
     for (int i = MUTEX_COUNT; i > 0; i--)
         sqlite3_mutex_leave(sqlite3_mutex_alloc(mutexes[i - 1]));
 }
 
 /* The table of system calls is made for tests, and is the one way in. */
-void lido__sqlite_after_fork_in_child(void) {
-    lido__sqlite_after_fork_in_parent();
-    shift++;
-    if (real_fstat != NULL) /* of the parent, which is itself a child */
-        return;
+static void forget_files(void) {
     sqlite3_vfs *files = sqlite3_vfs_find("unix");
+    shift++;
+    if (real_fstat != NULL) /* it was done in the parent, which is itself a child */
+        return;
     if (files == NULL || files->iVersion < 3 || files->xGetSystemCall(files, "fstat") == NULL)
         return;
     real_stat = (stat_function *)files->xGetSystemCall(files, "stat");
     real_fstat = (fstat_function *)files->xGetSystemCall(files, "fstat");
     files->xSetSystemCall(files, "stat", (sqlite3_syscall_ptr)disguised_stat);
     files->xSetSystemCall(files, "fstat", (sqlite3_syscall_ptr)disguised_fstat);
+}
+
+void lido__sqlite_around_fork(lido__fork_moment moment) {
+    if (moment == LIDO__BEFORE_FORK)
+        enter_mutexes();
+    else
+        leave_mutexes();
+    if (moment == LIDO__AFTER_FORK_IN_CHILD)
+        forget_files();
+}
+
+void lido__sqlite_abandon(lido__connection *connection) {
+    static _Atomic(lido__connection *) inherited; /* for whoever looks for memory that nothing points to */
+    connection->next = atomic_exchange(&inherited, connection);
 }

@@ -1,7 +1,7 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
  * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads rows;
- * errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator. */
+ * errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
@@ -71,6 +71,13 @@ bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
 /* The end of one run of a statement: bindings go, and with them the borrowed values. */
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
 void lido__sqlite_statement_free(sqlite_statement *statement);
+
+/* ---- fork.c ---- */
+
+void lido__sqlite_around_fork(lido__fork_moment moment);
+/* SQLite's handles must not be touched on the other side of a fork, not even to be closed: closing rolls back what the
+ * parent has not committed, in memory that both share. What they hold is left as it is. */
+void lido__sqlite_abandon(lido__connection *connection);
 
 /* Registers REGEXP; an SQLite code. */
 int lido__sqlite_register_regexp(sqlite3 *handle);
