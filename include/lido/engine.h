@@ -26,7 +26,8 @@ LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *opti
 /* Closes the idle connections and refuses new sessions and new transactions. Transactions that are open go on to their
  * end; the engine is freed when the last session closes, so they must be closed by the threads that own them. NULL is
  * allowed.
- * Waits no longer than it takes to say goodbye. Safe from any thread, once. */
+ * Waits no longer than it takes to say goodbye, or to finish opening a connection that was being opened ahead
+ * (pool_min_size). Safe from any thread, once. */
 LIDO_API void lido_engine_close(lido_engine *engine);
 
 /* The `index`-th effective setting with its origin, for programs that want to show them. False when

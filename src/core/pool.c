@@ -47,6 +47,7 @@ static bool start_in_child(lido__pool *pool, lido_error *error) {
 }
 
 void lido__pool_done(lido__pool *pool) {
+    lido__pool_keeper_stop(pool);
     while (pool->inherited != NULL) {
         lido__connection *next = pool->inherited->next;
         pool->backend->abandon(pool->inherited);
@@ -505,6 +506,7 @@ void lido__pool_close(lido__pool *pool) {
     for (const lido__connection *at = idle; at != NULL; at = at->next)
         pool->open--;
     lido__pool_waiter *waiters = lido__pool_queue_fail(pool, &why);
+    bool in_use = pool->used != NULL;
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(waiters);
     while (idle != NULL) {
@@ -512,7 +514,10 @@ void lido__pool_close(lido__pool *pool) {
         lido__pool_close_connection(pool, idle, false);
         idle = next;
     }
-    lido__pool_keeper_stop(pool); /* last: it may be opening a connection, and nobody else is to wait for that */
+    /* Last: it may be opening a connection, and nobody else is to wait for that. As long as somebody uses one, it goes on
+     * looking after deadlines; lido__pool_done stops it then. */
+    if (!in_use)
+        lido__pool_keeper_stop(pool);
 }
 
 /* ---- Fork ---- */

@@ -173,6 +173,16 @@ static bool transaction_is_in_time(lido_session *session) {
     return false;
 }
 
+/* What the backend calls the statement's deadline was the transaction's. */
+static void blame_transaction_timeout(lido_session *session) {
+    lido_error *error = &session->error;
+    if (error->category != LIDO_ERROR_TIMEOUT || !has_transaction_timeout(session) ||
+        lido__clock_now_us() < session->transaction_deadline)
+        return;
+    lido__fault_field(error->message, sizeof error->message, "the transaction was open for longer than transaction_timeout");
+    lido__fault_field(error->hint, sizeof error->hint, "make it shorter, or raise transaction_timeout");
+}
+
 static bool run_batch(lido_session *session) {
     lido__connection *connection = session->connection;
     int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session) : 0;
@@ -183,8 +193,10 @@ static bool run_batch(lido_session *session) {
     show_last_sql(session);
     bool done = connection->backend->run(connection, &batch);
     count_savepoints(session);
-    if (!done)
+    if (!done) {
+        blame_transaction_timeout(session);
         queue_failed(session, &session->queue[batch.failed < batch.count ? batch.failed : batch.count - 1]);
+    }
     session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
     if (began != 0)
         lido__watch_batch_ran(session, &batch, began);

@@ -16,7 +16,7 @@ static void make_items(lido_engine *engine) {
     assert_int_equal(lido_session_close(db), LIDO_OK);
 }
 
-/* ---- Listeners ---- */
+/* ---- Listeners. What they write to outlives the story's engine, which closes after the story. ---- */
 
 /* "after statement 1: LIDO_ERROR, unique violation: INSERT …" */
 static bool saw_event(const lido_event *event, void *user) {
@@ -152,7 +152,8 @@ static bool remember_place(const lido_event *event, void *user) {
 }
 
 static void story_of_the_place(lido_engine *engine) {
-    place after = {.told = 0};
+    static place after;
+    after = (place){.told = 0};
     lido_engine_listen(engine, &(lido_listening){.kinds = LIDO_EVENT_AFTER}, remember_place, &after);
     lido_session *db = lido_session_open(engine, NULL);
     lido_send(db, "SELECT 1");
@@ -170,8 +171,9 @@ static void story_of_the_place(lido_engine *engine) {
 }
 
 static void story_of_slow_statements(lido_engine *engine) {
-    place none = {.told = 0};
-    place all = {.told = 0};
+    static place none;
+    static place all;
+    none = all = (place){.told = 0};
     lido_status outcome;
     lido_listening patient = {.kinds = LIDO_EVENT_SLOW, .slow_ms = 60000};
     lido_listening impatient = {.kinds = LIDO_EVENT_SLOW, .slow_ms = 0};
@@ -187,7 +189,8 @@ static void story_of_slow_statements(lido_engine *engine) {
 }
 
 static void story_of_a_really_slow_statement(lido_engine *engine) {
-    place slow = {.told = 0};
+    static place slow;
+    slow = (place){.told = 0};
     lido_listening half = {.kinds = LIDO_EVENT_SLOW, .slow_ms = 30};
     lido_engine_listen(engine, &half, remember_place, &slow);
     lido_session_options options = {.autocommit = true, .statement_timeout_ms = 60};
@@ -292,7 +295,8 @@ static void story_of_a_refused_checkout(lido_engine *engine) {
 
 /* Every event but the three that may be refused. */
 static void story_of_a_refusal_in_vain(lido_engine *engine) {
-    doorkeeper keeper = {.shut = true, .why = "no, no, no"};
+    static doorkeeper keeper;
+    keeper = (doorkeeper){.shut = true, .why = "no, no, no"};
     unsigned kinds = LIDO_EVENT_ALL & ~(LIDO_EVENT_FIRST_CONNECT | LIDO_EVENT_CONNECT | LIDO_EVENT_CHECKOUT);
     lido_status outcome;
     lido_engine_listen(engine, &(lido_listening){.kinds = kinds}, keep_door, &keeper);
@@ -305,7 +309,8 @@ static void story_of_a_refusal_in_vain(lido_engine *engine) {
 /* ---- Several listeners ---- */
 
 static void story_of_several_listeners(lido_engine *engine) {
-    doorkeeper keeper = {.shut = true};
+    static doorkeeper keeper;
+    keeper = (doorkeeper){.shut = true};
     lido_listening checkouts = {.kinds = LIDO_EVENT_CHECKOUT};
     lido_engine_listen(engine, &checkouts, saw_event, "first ");
     lido_engine_listen(engine, &checkouts, keep_door, &keeper);
@@ -496,10 +501,10 @@ static void story_of_what_was_left_open(lido_engine *engine) {
 static void story_of_notices(lido_engine *engine) {
     lido_session *db = lido_session_open(engine, &autocommit);
     log_begins(LIDO_LOG_INFO);
-    lido_exec(db, "DROP TABLE IF EXISTS nothing");
-    bool noticed = logged("info: ") && logged("the server says: table \"nothing\" does not exist, skipping");
+    lido_exec(db, "DROP TABLE IF EXISTS no_such_table");
+    bool noticed = logged("info: ") && logged("the server says: table \"no_such_table\" does not exist, skipping");
     log_begins(LIDO_LOG_WARNING);
-    lido_exec(db, "DROP TABLE IF EXISTS nothing");
+    lido_exec(db, "DROP TABLE IF EXISTS no_such_table");
     saw("failed %d, at the level above %d", lido_failed(db), log_text[0] != '\0');
     bool warned = !scenario_is_postgres();
     if (scenario_is_postgres()) {
@@ -531,7 +536,8 @@ static const scenario scenarios[] = {
      "before statement 1: SELECT count(*) FROM items\n"
      "after statement 1, ok: SELECT count(*) FROM items\n"
      "checkin 1\n"
-     "commit 1, ok\n"},
+     "commit 1, ok\n"
+     "close 1\n"},
     {"in autocommit mode there are statements alone", story_of_autocommit,
      "checkout 1\n"
      "before statement 1: INSERT INTO items VALUES (1, 'lamp')\n"
@@ -545,7 +551,8 @@ static const scenario scenarios[] = {
      "checkout 1\n"
      "before statement 1: SELECT 2\n"
      "after statement 1, ok: SELECT 2\n"
-     "checkin 1\n"},
+     "checkin 1\n"
+     "close 1\n"},
     {"savepoints are told by number, if the database hears of them", story_of_savepoints,
      "nothing is done in this one\n"
      "begin 1\n"
@@ -557,7 +564,8 @@ static const scenario scenarios[] = {
      "savepoint rollback 1 (2)\n"
      "savepoint release 1 (1)\n"
      "commit 1, ok\n"
-     "ok\n"},
+     "ok\n"
+     "close 1\n"},
     {"a failure is told once, with what was not run because of it", story_of_a_failure,
      "checkout 1\n"
      "begin 1\n"
@@ -571,7 +579,8 @@ static const scenario scenarios[] = {
      "reset 1, ok\n"
      "checkin 1\n"
      "rollback 1, unique violation\n"
-     "rolled back\n"},
+     "rolled back\n"
+     "close 1\n"},
     {"what does not reach the database is not told, but its errors are", story_of_nothing, "nothing\nerror, misuse\n"},
     {"a session closed early resets its connection, an engine closes its own", story_of_a_session_closed_early,
      "first connect 1\n"
@@ -603,9 +612,9 @@ static const scenario scenarios[] = {
      "the second sees 2: 7 and lamp\n"},
     {"a refused connection is closed, and its slot is free again", story_of_a_refused_connect,
      "close 1\n"
-     "other: a listener refused the connection at connect\n"
+     "other error: a listener refused the connection at connect\n"
      "close 2\n"
-     "other: closed on Sundays\n"
+     "other error: closed on Sundays\n"
      "0 open, 0 in use, 0 down\n"
      "begin 3\n"
      "let in\n"
@@ -615,9 +624,9 @@ static const scenario scenarios[] = {
      "close 3\n"},
     {"the first connection is the first that is let in", story_of_a_refused_first_connect,
      "close 1\n"
-     "other: a listener refused the connection at first connect\n"
+     "other error: a listener refused the connection at first connect\n"
      "close 2\n"
-     "other: closed on Sundays\n"
+     "other error: closed on Sundays\n"
      "0 open, 0 in use, 0 down\n"
      "begin 3\n"
      "let in\n"
@@ -627,9 +636,9 @@ static const scenario scenarios[] = {
      "close 3\n"},
     {"a connection refused at checkout goes back", story_of_a_refused_checkout,
      "checkin 1\n"
-     "other: a listener refused the connection at checkout\n"
+     "other error: a listener refused the connection at checkout\n"
      "checkin 1\n"
-     "other: closed on Sundays\n"
+     "other error: closed on Sundays\n"
      "1 open, 0 in use, 0 down\n"
      "begin 1\n"
      "let in\n"
@@ -641,11 +650,11 @@ static const scenario scenarios[] = {
     {"all listeners are asked, in their order; there is room for sixteen", story_of_several_listeners,
      "first checkout 1\n"
      "third checkout 1\n"
-     "other: a listener refused the connection at checkout\n"
+     "other error: a listener refused the connection at checkout\n"
      "error\n"
      "first checkout 1\n"
      "third checkout 1\n"
-     "other: a listener refused the connection at checkout\n"},
+     "other error: a listener refused the connection at checkout\n"},
     {"a listener that wants to hear nothing is not taken", story_of_a_deaf_listener, "error\nerror\n"},
     {"a listener may use its own engine, and is not told of that", story_of_a_listener_that_uses_its_engine,
      "before statement 1: INSERT INTO items VALUES (1, 'lamp')\n"

@@ -42,12 +42,16 @@ struct proxy {
 
 /* ---- One connection ---- */
 
+/* While the proxy's thread polls a descriptor, closing it elsewhere is not heard at the other side: shutting down is. */
 static void drop(proxied *dropped, bool reset) {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     if (reset)
         setsockopt(dropped->ends[PROXY_TO_SERVER], SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close(dropped->ends[PROXY_TO_SERVER]);
-    close(dropped->ends[PROXY_TO_CLIENT]);
+    for (size_t end = 0; end < 2; end++) {
+        if (!reset)
+            shutdown(dropped->ends[end], SHUT_RDWR);
+        close(dropped->ends[end]);
+    }
     dropped->open = false;
 }
 

@@ -223,7 +223,6 @@ void time_passes_ms(int64_t ms) {
 
 /* ---- The pool of a test ---- */
 
-static char display[] = "scripted";
 static bool keeper_is_denied;
 
 int scripted_begin(void **state) {
@@ -235,7 +234,7 @@ int scripted_begin(void **state) {
     config.pool_timeout_ms = 20000;
     config.pool_recycle_ms = config.pool_max_idle_ms = config.pool_ping_after_ms = config.pool_leak_after_ms = -1;
     config.pool_max_waiting = -1;
-    config.display = display;
+    config.display = "scripted";
     config.pool_pre_ping = true;
     keeper_is_denied = false;
     lido__fault_clear(&told);

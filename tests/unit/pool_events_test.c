@@ -166,8 +166,8 @@ static void the_keeper_asks_too(void **state) {
 
 static void a_dead_one_is_told_of_before_it_is_closed(void **state) {
     (void)state;
-    without_keeper();
     make_pool(1, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_ALL);
     lido__connection *connection = acquire_surely();
     release(connection);
@@ -179,9 +179,9 @@ static void a_dead_one_is_told_of_before_it_is_closed(void **state) {
 
 static void an_old_one_is_closed_and_no_more(void **state) {
     (void)state;
-    without_keeper();
     config.pool_recycle_ms = 1000;
     make_pool(1, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_ALL);
     release(acquire_surely());
     time_passes_ms(2000);
@@ -191,8 +191,8 @@ static void an_old_one_is_closed_and_no_more(void **state) {
 
 static void a_broken_one_is_lost_alone(void **state) {
     (void)state;
-    without_keeper();
     make_pool(2, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_INVALIDATE | LIDO_EVENT_CLOSE);
     lido_log_listen(LIDO_LOG_DEBUG, hear_line, NULL);
     lido__connection *broken = acquire_surely();
@@ -205,8 +205,8 @@ static void a_broken_one_is_lost_alone(void **state) {
 
 static void a_server_that_went_takes_all_with_it(void **state) {
     (void)state;
-    without_keeper();
     make_pool(3, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_INVALIDATE | LIDO_EVENT_CLOSE);
     lido_log_listen(LIDO_LOG_DEBUG, hear_line, NULL);
     lido__connection *first = acquire_surely();
@@ -224,8 +224,8 @@ static void a_server_that_went_takes_all_with_it(void **state) {
 
 static void one_with_work_left_open_is_closed_but_not_lost(void **state) {
     (void)state;
-    without_keeper();
     make_pool(1, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_INVALIDATE | LIDO_EVENT_CLOSE);
     lido__connection *connection = acquire_surely();
     connection->in_transaction = true;
@@ -249,9 +249,9 @@ static void closing_the_pool_closes_the_idle(void **state) {
 
 static void the_log_tells_when_the_server_goes_and_comes(void **state) {
     (void)state;
-    without_keeper();
     time_stands_still();
     make_pool(1, 0);
+    without_keeper();
     lido_log_listen(LIDO_LOG_DEBUG, hear_line, NULL);
     let_fail(2);
     assert_refused(LIDO_ERROR_DISCONNECTED);
@@ -270,10 +270,10 @@ static void the_log_tells_when_the_server_goes_and_comes(void **state) {
 
 static void one_held_too_long_is_told_once_each_time_it_is_taken(void **state) {
     (void)state;
-    without_keeper();
     time_stands_still();
     config.pool_leak_after_ms = 1000;
     make_pool(2, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_LEAK);
     lido__connection *early = acquire_at("early.c", 1, &told);
     time_passes_ms(600);
@@ -298,10 +298,10 @@ static void one_held_too_long_is_told_once_each_time_it_is_taken(void **state) {
 
 static void the_log_tells_of_it_unasked(void **state) {
     (void)state;
-    without_keeper();
     time_stands_still();
     config.pool_leak_after_ms = 1000;
     make_pool(1, 0);
+    without_keeper();
     lido_log_listen(LIDO_LOG_DEBUG, hear_line, NULL);
     lido__connection *held = acquire_at("forgotten.c", 42, &told);
     time_passes_ms(1500);
@@ -312,10 +312,10 @@ static void the_log_tells_of_it_unasked(void **state) {
 
 static void where_nothing_is_too_long_nothing_is_told(void **state) {
     (void)state;
-    without_keeper();
     time_stands_still();
     config.pool_leak_after_ms = -1;
     make_pool(1, 0);
+    without_keeper();
     listen_to(LIDO_EVENT_LEAK);
     lido__connection *held = acquire_surely();
     time_passes_ms(1000 * 1000 * 1000);
@@ -352,8 +352,8 @@ static void listeners_may_come_while_others_are_told(void **state) {
     pthread_t comers[COMERS];
     const lido_listening closings = {.kinds = LIDO_EVENT_CLOSE};
     (void)state;
-    without_keeper();
     make_pool(2, 0);
+    without_keeper();
     assert_true(lido__events_listen(&pool.events, &closings, count_event, &counts[0]));
     for (int i = 0; i < COMERS; i++)
         assert_int_equal(pthread_create(&comers[i], NULL, come_and_go, NULL), 0);

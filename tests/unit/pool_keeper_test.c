@@ -366,30 +366,53 @@ static void *close_pool(void *unused) {
     return unused;
 }
 
-/* The keeper's opening cannot be stopped; but nobody else has to wait for it. */
-static void closing_while_the_keeper_opens_sends_the_queue_home_first(void **state) {
-    (void)state;
-    customer waiting;
-    pthread_t closer;
-    config.pool_min_size = 2;
+/* One connection is in use, and the keeper is opening another, which takes long. */
+static lido__connection *make_pool_with_a_busy_keeper(void) {
     make_kept_pool(2, 0);
     lido__connection *held = acquire_surely();
-    assert_true(soon_open(2));
-    lido__connection *lost = acquire_surely();
     let_open(false);
-    lost->broken = true;
-    release(lost);
-    time_passes_ms(ROUND_MS * 10);
+    set_min_size(2);
+    time_passes_ms(ROUND_MS);
     wait_until_opening(1);
+    return held;
+}
+
+/* The keeper's opening cannot be stopped; but nobody else has to wait for it. */
+static void closing_while_the_keeper_opens_sends_the_queue_home(void **state) {
+    (void)state;
+    customer waiting;
+    lido__connection *held = make_pool_with_a_busy_keeper();
     let_queue(&waiting, true);
-    assert_int_equal(pthread_create(&closer, NULL, close_pool, NULL), 0);
-    wait_for(&waiting); /* though the keeper is still at it */
+    lido__pool_close(&pool);
+    wait_for(&waiting);
     assert_int_equal(waiting.error.category, LIDO_ERROR_MISUSE);
+    let_open(true);
+    release(held); /* scripted_end finds that what the keeper opened is closed, too */
+}
+
+static void what_the_keeper_opens_for_a_closed_pool_is_closed(void **state) {
+    (void)state;
+    pthread_t closer;
+    lido__connection *held = make_pool_with_a_busy_keeper();
+    release(held);
+    assert_int_equal(pthread_create(&closer, NULL, close_pool, NULL), 0);
     assert_true(soon(is_closed));
     let_open(true);
     pthread_join(closer, NULL);
-    assert_int_equal(database.open, 1); /* what the keeper opened is closed */
-    release(held);
+    assert_int_equal(database.attempts, 2);
+    assert_int_equal(database.open, 0);
+}
+
+/* What is in use when the pool is closed has its deadlines still. */
+static void what_is_late_is_cancelled_after_the_close_too(void **state) {
+    (void)state;
+    make_kept_pool(1, 0);
+    lido__connection *late = acquire_surely();
+    lido__pool_close(&pool);
+    begin_to_wait_until(late, lido__clock_now_us());
+    assert_true(soon_cancelled(1));
+    release(late);
+    assert_int_equal(stats_now().open, 0);
 }
 
 static void the_keeper_stops_at_once_when_the_pool_is_closed(void **state) {
@@ -425,7 +448,9 @@ int main(void) {
         POOL_TEST(what_outlasts_its_deadline_is_cancelled),
         POOL_TEST(what_does_not_hear_its_cancel_is_given_up),
         POOL_TEST(who_heard_its_cancel_is_not_given_up_the_next_time),
-        POOL_TEST(closing_while_the_keeper_opens_sends_the_queue_home_first),
+        POOL_TEST(closing_while_the_keeper_opens_sends_the_queue_home),
+        POOL_TEST(what_the_keeper_opens_for_a_closed_pool_is_closed),
+        POOL_TEST(what_is_late_is_cancelled_after_the_close_too),
         POOL_TEST(the_keeper_stops_at_once_when_the_pool_is_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
