@@ -6,8 +6,8 @@
 #include <lido/engine.h>
 #include <lido/error.h>
 #include <lido/events.h>
-#include <lido/log.h>
 #include <lido/here.h>
+#include <lido/log.h>
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/session.h>

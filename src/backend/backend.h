@@ -122,8 +122,9 @@ typedef struct lido__result_operations {
     /* Points *row to the next row's values, one for each column, good until the next step; 1: a row; 0: none
      * left; -1: *error says why. Waits only for a stream. */
     int (*step)(lido__result *result, const lido_value **row, lido_error *error);
-    /* Gives back what the result holds outside its arena. A stream is stopped; bounded. */
-    void (*release)(lido__result *result);
+    /* Gives back what the result holds outside its arena. A stream is stopped, or, if it writes, finished; false, with *error
+     * set, if what it did came to nothing by that. */
+    bool (*release)(lido__result *result, lido_error *error);
 } lido__result_operations;
 
 struct lido__result {

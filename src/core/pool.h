@@ -41,7 +41,7 @@ typedef struct lido__pool_waiter {
 typedef struct lido__pool {
     const lido__config *config; /* the engine's, as is the next */
     const lido__backend *backend;
-    atomic_bool forked; /* this is a child that has not used the pool yet */
+    atomic_bool forked;  /* this is a child that has not used the pool yet */
     lido__events events; /* the engine's listeners */
 
     pthread_mutex_t lock; /* guards all below */

@@ -179,7 +179,8 @@ static void blame_transaction_timeout(lido_session *session) {
     if (error->category != LIDO_ERROR_TIMEOUT || !has_transaction_timeout(session) ||
         lido__clock_now_us() < session->transaction_deadline)
         return;
-    lido__fault_field(error->message, sizeof error->message, "the transaction was open for longer than transaction_timeout");
+    lido__fault_field(error->message, sizeof error->message,
+                      "the transaction was open for longer than transaction_timeout");
     lido__fault_field(error->hint, sizeof error->hint, "make it shorter, or raise transaction_timeout");
 }
 
@@ -201,6 +202,10 @@ static bool run_batch(lido_session *session) {
     if (began != 0)
         lido__watch_batch_ran(session, &batch, began);
     return done;
+}
+
+int64_t lido__queue_transaction_deadline(const lido_session *session) {
+    return has_transaction_timeout(session) ? session->transaction_deadline : LIDO__NO_DEADLINE;
 }
 
 bool lido__queue_run(lido_session *session, lido__operation *last) {

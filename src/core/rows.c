@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/convert.h"
 #include "base/fault.h"
 #include "core/session.h"
@@ -24,7 +25,8 @@ lido_rows *lido__rows_new(lido_session *session) {
         }
     }
     lido__arena arena = rows->result.arena; /* with a block from its last use */
-    *rows = (lido_rows){.result = {.arena = arena}, .session = session, .next = session->rows};
+    *rows =
+        (lido_rows){.result = {.arena = arena}, .session = session, .next = session->rows, .until = LIDO__NO_DEADLINE};
     if (session->rows != NULL)
         session->rows->previous = rows;
     session->rows = rows;
@@ -47,12 +49,37 @@ static void stream_ended(lido_rows *rows) {
         session->lost = true;
 }
 
+/* Reading went wrong, or what a stream wrote did. */
+static void reading_failed(lido_rows *rows, const lido_error *error) {
+    lido_session *session = rows->session;
+    if (!session->failed) {
+        if (error != &session->error)
+            session->error = *error;
+        lido__session_fail(session, "reading rows");
+    }
+    if (session->connection == NULL || rows != session->stream)
+        return;
+    session->lost = session->lost || (session->begun && !session->connection->in_transaction);
+    if (session->options.autocommit && rows->writes && session->connection->broken)
+        lido__session_in_doubt(session);
+}
+
+static void rows_release(lido_rows *rows) {
+    lido_error error;
+    if (rows->result.operations == NULL)
+        return;
+    if (rows->result.connection != NULL) /* no other has anything to say */
+        lido__fault_clear(&error);
+    if (!rows->result.operations->release(&rows->result, &error))
+        reading_failed(rows, &error);
+}
+
 void lido__stream_stop(lido_session *session) {
     lido_rows *rows = session->stream;
     if (rows == NULL)
         return;
     rows->row = NULL;
-    rows->result.operations->release(&rows->result);
+    rows_release(rows);
     stream_ended(rows);
 }
 
@@ -60,8 +87,7 @@ void lido_rows_close(lido_rows *rows) {
     if (rows == NULL || !lido__session_is_mine(rows->session))
         return;
     lido_session *session = rows->session;
-    if (rows->result.operations != NULL)
-        rows->result.operations->release(&rows->result);
+    rows_release(rows);
     if (session->stream == rows)
         stream_ended(rows);
     rows_unlink(session, rows);
@@ -88,33 +114,31 @@ void lido__rows_free_all(lido_session *session) {
 void lido__rows_forget_all(lido_session *session) {
     for (lido_rows *at = session->rows; at != NULL; at = at->next)
         if (at != session->stream && at->result.operations != NULL)
-            at->result.operations->release(&at->result);
+            at->result.operations->release(&at->result, NULL);
     free_list(session->rows);
     free_list(session->spare);
 }
 
 /* ---- Stepping ---- */
 
-static void step_failed(lido_rows *rows, const lido_error *error) {
-    lido_session *session = rows->session;
-    if (!session->failed) {
-        if (error != &session->error)
-            session->error = *error;
-        lido__session_fail(session, "reading rows");
-    }
-    if (session->connection != NULL && rows == session->stream)
-        session->lost = session->lost || (session->begun && !session->connection->in_transaction);
+/* A stream outlasts its transaction's deadline by being read slowly as well as by answering slowly. */
+static bool has_time(const lido_rows *rows, lido_error *error) {
+    if (rows->until == LIDO__NO_DEADLINE || lido__clock_recent_us() < rows->until)
+        return true;
+    lido__fault(error, LIDO_ERROR_TIMEOUT, "the transaction was open for longer than transaction_timeout");
+    lido__fault_hint(error, "make it shorter, or raise transaction_timeout");
+    return false;
 }
 
 static bool step(lido_rows *rows, lido_error *error) {
-    int stepped = rows->result.operations->step(&rows->result, &rows->row, error);
+    int stepped = has_time(rows, error) ? rows->result.operations->step(&rows->result, &rows->row, error) : -1;
     if (stepped > 0)
         return true;
     rows->row = NULL;
     if (stepped < 0)
-        step_failed(rows, error);
+        reading_failed(rows, error);
     if (rows == rows->session->stream)
-        stream_ended(rows);
+        lido__stream_stop(rows->session);
     return false;
 }
 

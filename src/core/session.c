@@ -163,7 +163,8 @@ static lido_status end_transaction(lido_session *session) {
     if (!session->begun && !session->failed)
         return LIDO_OK;
     if (session->connection != NULL && !session->failed && session->options.at_end == LIDO_AT_END_DEFAULT)
-        lido__log(LIDO_LOG_INFO, "%s: a session was closed within a transaction, which is rolled back; last used at %s:%d",
+        lido__log(LIDO_LOG_INFO,
+                  "%s: a session was closed within a transaction, which is rolled back; last used at %s:%d",
                   session->engine->config.display, session->file != NULL ? session->file : "?", session->line);
     lido_rollback(session);
     return LIDO_ROLLED_BACK;

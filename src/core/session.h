@@ -21,6 +21,8 @@ struct lido_rows {
     lido_rows *next; /* in the session's list */
     lido_rows *previous;
     const lido_value *row; /* the current one; NULL: none */
+    bool writes;           /* a stream of a statement that does */
+    int64_t until;         /* a stream's: the deadline of its transaction */
 };
 
 struct lido_session {
@@ -88,6 +90,8 @@ bool lido__queue_begin(lido_session *session);
 /* Runs all that is queued. The last operation's outputs go to *last, if it is not NULL. False if anything failed; the
  * session has failed, too. */
 bool lido__queue_run(lido_session *session, lido__operation *last);
+/* When the open transaction must have ended; LIDO__NO_DEADLINE if it need not. */
+int64_t lido__queue_transaction_deadline(const lido_session *session);
 /* Forgets what is queued from `first` on. */
 void lido__queue_drop(lido_session *session, size_t first);
 

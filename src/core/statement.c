@@ -88,13 +88,18 @@ static lido_rows *run_for_rows(lido_session *session, const char *sql, size_t co
         return NULL;
     lido__operation operation = {.result = &rows->result, .stream = stream};
     rows->result.timeout_ms = session->options.statement_timeout_ms;
-    if (!enqueue(session, sql, count, values, &operation, false) || !lido__queue_run(session, &operation)) {
+    bool queued = enqueue(session, sql, count, values, &operation, false);
+    rows->writes =
+        queued && operation.sql->kind != LIDO__SQL_READS; /* asked before it is run, for it may be freed then */
+    if (!queued || !lido__queue_run(session, &operation)) {
         lido_rows_close(rows);
         return NULL;
     }
     rows->result.affected = operation.affected;
-    if (rows->result.connection != NULL)
+    if (rows->result.connection != NULL) {
         session->stream = rows;
+        rows->until = lido__queue_transaction_deadline(session);
+    }
     return rows;
 }
 

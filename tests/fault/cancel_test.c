@@ -67,8 +67,8 @@ typedef struct patient {
     _Atomic(lido_session *) session; /* NULL until it is there */
     lido_error error;                /* what its statement said */
     lido_category next;              /* and the one after it */
-    atomic_int_fast64_t took_us; /* 0: it is still at it */
-    atomic_bool leaves; /* it may close the session */
+    atomic_int_fast64_t took_us;     /* 0: it is still at it */
+    atomic_bool leaves;              /* it may close the session */
 } patient;
 
 static void *wait_for_it(void *argument) {
@@ -192,10 +192,10 @@ static void a_stream_is_cancelled(void **state) {
     const place where = *(const place *)*state;
     begin_at(where, 1);
     lido_session *db = lido_session_open(engine, NULL);
-    lido_rows *rows = lido_stream(db, where == ON_POSTGRES
-                                          ? "SELECT n FROM generate_series(1, 100000000) AS n"
-                                          : "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM "
-                                            "numbers) SELECT n FROM numbers");
+    lido_rows *rows =
+        lido_stream(db, where == ON_POSTGRES ? "SELECT n FROM generate_series(1, 100000000) AS n"
+                                             : "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM "
+                                               "numbers) SELECT n FROM numbers");
     assert_true(lido_next(rows));
     assert_int_equal(lido_cancel(db), LIDO_OK); /* from its own thread is from any thread, too */
     int64_t deadline = lido__deadline_in_ms(BOUND_MS);

@@ -99,9 +99,10 @@ static void expect_rows(lido_engine *engine, int64_t life_began_at, int64_t coun
         fail_msg("of %lld acknowledged transactions %lld are there", (long long)count, (long long)there.as.integer);
     if (count > 0)
         assert_true(lido_query_value(db, "SELECT number FROM last").as.integer >= life_began_at + count - 1);
-    lido_value torn =
-        lido_query_value(db, "SELECT count(*) FROM (SELECT 1 FROM killed WHERE number >= ? GROUP BY number "
-                             "HAVING count(*) <> ?)", life_began_at, ROWS_OF_A_TRANSACTION);
+    lido_value torn = lido_query_value(db,
+                                       "SELECT count(*) FROM (SELECT 1 FROM killed WHERE number >= ? GROUP BY number "
+                                       "HAVING count(*) <> ?)",
+                                       life_began_at, ROWS_OF_A_TRANSACTION);
     expect_no_error(db);
     assert_int_equal(torn.as.integer, 0);
     lido_session_close(db);

@@ -245,7 +245,6 @@ static void a_server_without_tls_is_told_nothing(void **state) {
     assert_int_equal(server.said_after, 0);
 }
 
-
 static void a_server_that_falls_silent_in_the_handshake_is_left(void **state) {
     (void)state;
     skip_without_certificate();

@@ -39,6 +39,7 @@ typedef struct postgres_connection {
     int64_t judged_deadline;     /* the last one that was found far or near; */
     bool far;                    /* far: left to the keeper */
     bool timed_out;              /* it passed, and the server was told to cancel */
+    bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
 } postgres_connection;
 

@@ -52,10 +52,12 @@ static int step_kept(lido__result *result, const lido_value **row, lido_error *e
     return read_row(rows, result->columns, (int)result->next_row++, &result->arena, error) ? 1 : -1;
 }
 
-static void release_kept(lido__result *result) {
+static bool release_kept(lido__result *result, lido_error *error) {
     kept_rows *rows = result->state;
+    (void)error;
     PQclear(rows->result);
     rows->result = NULL;
+    return true;
 }
 
 static const lido__result_operations kept_operations = {column_name, step_kept, release_kept};
@@ -98,25 +100,31 @@ static postgres_connection *stream_connection(lido__result *result) {
     return (postgres_connection *)result->connection;
 }
 
-static int stream_is_over(lido__result *result) {
+/* Everything has been read. A transaction that was opened for the stream ends here: it commits, or rolls back if the
+ * stream failed. False with *error set if something failed, now or before. */
+static bool stream_is_over(lido__result *result, lido_error *error) {
     postgres_connection *connection = stream_connection(result);
     kept_rows *rows = result->state;
-    lido_error ignored = LIDO_ERROR_INIT;
     if (rows->end == STREAM_ENDS_TRANSACTION && !rows->over && !connection->base.broken)
-        lido__postgres_command(connection, "COMMIT", &ignored); /* rolls back if the stream failed */
+        lido__postgres_command(connection, "COMMIT", error);
     rows->over = true;
     connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
-    return 0;
+    return error->status == LIDO_OK;
 }
 
-/* Reads the NULL that ends the statement's results. */
-static void stream_read_end(lido__result *result) {
+/* Reads what follows the last row: nothing, or the error that befell the statement at its very end, such as a
+ * deferred constraint's. */
+static bool stream_read_end(lido__result *result, lido_error *error) {
+    postgres_connection *connection = stream_connection(result);
     PGresult *more;
     bool lost;
-    lido_error ignored = LIDO_ERROR_INIT;
-    while ((more = lido__postgres_next_result(stream_connection(result), &lost, &ignored)) != NULL)
+    while ((more = lido__postgres_next_result(connection, &lost, error)) != NULL) {
+        ExecStatusType status = PQresultStatus(more);
+        if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+            lido__postgres_fault_result(connection, more, error);
         PQclear(more);
-    stream_is_over(result);
+    }
+    return stream_is_over(result, error);
 }
 
 /* The next result of a stream, in rows->result; false at a lost connection. */
@@ -140,11 +148,11 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
     if (rows->over)
         return 0;
     if (!stream_fetch(result, error)) {
-        stream_is_over(result);
+        stream_is_over(result, error);
         return -1;
     }
     if (rows->result == NULL)
-        return stream_is_over(result);
+        return stream_is_over(result, error) ? 0 : -1;
     switch (PQresultStatus(rows->result)) {
     case PGRES_SINGLE_TUPLE:
         lido__arena_reset(&rows->row);
@@ -153,23 +161,25 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
         result->affected = affected_rows(rows->result);
-        stream_read_end(result);
-        return 0;
+        return stream_read_end(result, error) ? 0 : -1;
     default:
         lido__postgres_fault_result(stream_connection(result), rows->result, error);
-        stream_read_end(result);
+        stream_read_end(result, error);
         return -1;
     }
 }
 
-/* Whether the end of the answer is here already, so that nobody needs to be told. */
-static bool stream_has_ended(postgres_connection *connection) {
+/* Whether the end of the answer is here already, so that nobody needs to be told. What comes before it is dropped, but not an
+ * error. */
+static bool stream_has_ended(postgres_connection *connection, lido_error *error) {
     PGresult *result;
     if (PQconsumeInput(connection->wire) == 0)
         return false;
     while (!PQisBusy(connection->wire)) {
         if ((result = PQgetResult(connection->wire)) == NULL)
             return true;
+        if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+            lido__postgres_fault_result(connection, result, error);
         PQclear(result);
     }
     return false;
@@ -177,13 +187,12 @@ static bool stream_has_ended(postgres_connection *connection) {
 
 /* Reads to the end of a cancelled statement. If it does not say that it was cancelled, the cancel may yet hit
  * the next statement: the connection is then not used again. */
-static void stream_drain_cancelled(lido__result *result) {
-    postgres_connection *connection = stream_connection(result);
-    lido_error error = LIDO_ERROR_INIT;
+static void stream_drain_cancelled(postgres_connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
     PGresult *more;
     bool lost;
     bool cancelled = false;
-    while ((more = lido__postgres_next_result(connection, &lost, &error)) != NULL) {
+    while ((more = lido__postgres_next_result(connection, &lost, &ignored)) != NULL) {
         const char *sqlstate = PQresultErrorField(more, PG_DIAG_SQLSTATE);
         cancelled = cancelled || (sqlstate != NULL && strcmp(sqlstate, "57014") == 0);
         PQclear(more);
@@ -192,32 +201,41 @@ static void stream_drain_cancelled(lido__result *result) {
         connection->base.broken = true;
 }
 
-static void stream_stop(lido__result *result) {
+/* What only reads is cancelled: nobody wants the rest, and no error of it. */
+static bool stream_cancel(lido__result *result) {
     postgres_connection *connection = stream_connection(result);
     kept_rows *rows = result->state;
     lido_error ignored = LIDO_ERROR_INIT;
-    bool ended = stream_has_ended(connection);
-    if (!ended && rows->cancellable) {
+    if (!stream_has_ended(connection, &ignored)) {
         connection->timed_out = true; /* a second cancel would not help */
         lido__postgres_cancel(connection);
-        stream_drain_cancelled(result);
-        if (rows->end == STREAM_ENDS_SAVEPOINT && !connection->base.broken)
-            lido__postgres_command(connection, "ROLLBACK TO lido_stream", &ignored);
-    } else if (!ended) {
-        connection->timed_out = false;
-        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
-        stream_read_end(result);
+        stream_drain_cancelled(connection);
     }
-    stream_is_over(result);
+    if (rows->end == STREAM_ENDS_SAVEPOINT && !connection->base.broken)
+        lido__postgres_command(connection, "ROLLBACK TO lido_stream", &ignored);
+    stream_is_over(result, &ignored);
+    return true;
 }
 
-static void release_stream(lido__result *result) {
+/* What writes is read to its end, for the writing is wanted. */
+static bool stream_finish(lido__result *result, lido_error *error) {
+    postgres_connection *connection = stream_connection(result);
+    if (stream_has_ended(connection, error))
+        return stream_is_over(result, error);
+    connection->timed_out = false;
+    connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+    return stream_read_end(result, error);
+}
+
+static bool release_stream(lido__result *result, lido_error *error) {
     kept_rows *rows = result->state;
+    bool done = true;
     if (!rows->over)
-        stream_stop(result);
+        done = rows->cancellable ? stream_cancel(result) : stream_finish(result, error);
     PQclear(rows->result);
     rows->result = NULL;
     lido__arena_done(&rows->row);
+    return done;
 }
 
 static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
@@ -252,7 +270,7 @@ bool lido__postgres_open_stream(postgres_connection *connection, lido__operation
     result->operations = &stream_operations;
     if (rows->names != NULL)
         return true;
-    release_stream(result);
+    release_stream(result, error);
     result->operations = NULL;
     return lido__fault_memory(error, "reading the rows");
 }

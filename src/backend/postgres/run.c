@@ -89,6 +89,15 @@ static postgres_stream_end stream_end_of(const lido__operation *operation) {
     return operation->alone ? STREAM_ENDS_ALONE : STREAM_ENDS_SAVEPOINT;
 }
 
+/* The last stream's savepoint goes first, if it is still there: a transaction of many streams would pile them up. */
+static bool send_savepoint(postgres_exchange *exchange, size_t stream) {
+    postgres_connection *connection = exchange->connection;
+    bool there = connection->stream_savepoint;
+    connection->stream_savepoint = true;
+    return (!there || lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "RELEASE lido_stream")) &&
+           lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "SAVEPOINT lido_stream");
+}
+
 /* What goes before a stream: what was queued, its statement's preparation, and its transaction or savepoint. */
 static bool send_prelude(postgres_exchange *exchange, size_t stream) {
     postgres_connection *connection = exchange->connection;
@@ -97,13 +106,14 @@ static bool send_prelude(postgres_exchange *exchange, size_t stream) {
         if (!lido__postgres_send_operation(exchange, i) ||
             (exchange->batch->operations[i].alone && !lido__postgres_send_sync(exchange, i)))
             return false;
+    /* BEGIN first: a preparation takes a snapshot, after which the transaction's kind is settled. */
+    if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, stream))
+        return false;
     if (lido__postgres_keeps_statements(connection) &&
         lido__statement_cache_find(&connection->statements, operation->sql) == NULL &&
         !lido__postgres_send_prepare(exchange, stream))
         return false;
-    if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, stream))
-        return false;
-    if (!operation->alone && !lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "SAVEPOINT lido_stream"))
+    if (!operation->alone && !send_savepoint(exchange, stream))
         return false;
     return lido__postgres_send_sync(exchange, stream);
 }
@@ -123,11 +133,16 @@ static bool run_prelude(postgres_exchange *exchange, size_t stream) {
 static void read_instead_of_rows(postgres_exchange *exchange, size_t stream, PGresult *first) {
     postgres_connection *connection = exchange->connection;
     lido__batch *batch = exchange->batch;
+    const postgres_answer *expected = &exchange->answers[exchange->answer_count - 1];
     bool lost;
-    if (first != NULL)
-        lido__postgres_sort_result(exchange, &exchange->answers[exchange->answer_count - 1], first);
-    while (!connection->base.broken && (first = lido__postgres_next_result(connection, &lost, batch->error)) != NULL)
-        PQclear(first);
+    for (; first != NULL; first = lido__postgres_next_result(connection, &lost, batch->error)) {
+        lido__postgres_sort_result(exchange, expected, first); /* an error may follow, a deferred constraint's */
+        if (connection->base.broken)
+            break;
+    }
+    bool commits = lido__postgres_needs_transaction(&batch->operations[stream]);
+    if (commits && batch->error->status == LIDO_OK && !connection->base.broken)
+        lido__postgres_command(connection, "COMMIT", batch->error);
     if (batch->error->status != LIDO_OK && batch->failed > stream)
         batch->failed = stream;
 }
@@ -199,7 +214,7 @@ static void batch_finish(postgres_connection *connection, const lido__batch *bat
         connection->base.broken = true;
     connection->base.in_transaction = PQtransactionStatus(connection->wire) != PQTRANS_IDLE;
     if (!connection->base.in_transaction)
-        connection->read_only = false;
+        connection->read_only = connection->stream_savepoint = false;
 }
 
 /* A transaction around an operation that stands alone is nobody else's to end. */

@@ -185,15 +185,18 @@ static bool send_control(postgres_exchange *exchange, size_t index) {
     case LIDO__LAST_KEY:
         return lido__postgres_send_command(exchange, ANSWER_RUN, index, "SELECT lastval()");
     case LIDO__SAVEPOINT:
+        exchange->connection->stream_savepoint = false; /* out of reach until this one is gone */
         snprintf(text, sizeof text, "SAVEPOINT lido_%d", operation->savepoint);
         break;
     case LIDO__ROLLBACK_TO:
+        exchange->connection->stream_savepoint = false;
         snprintf(text, sizeof text, "ROLLBACK TO lido_%d", operation->savepoint);
         if (!lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text))
             return false;
         snprintf(text, sizeof text, "RELEASE lido_%d", operation->savepoint);
         break;
     default:
+        exchange->connection->stream_savepoint = false;
         snprintf(text, sizeof text, "RELEASE lido_%d", operation->savepoint);
     }
     return lido__postgres_send_command(exchange, ANSWER_RUN, index, text);

@@ -38,8 +38,10 @@ static int step_stored(lido__result *result, const lido_value **row, lido_error 
     return 1;
 }
 
-static void release_stored(lido__result *result) {
+static bool release_stored(lido__result *result, lido_error *error) {
     (void)result;
+    (void)error;
+    return true;
 }
 
 static const lido__result_operations stored_operations = {column_name, step_stored, release_stored};
@@ -85,8 +87,24 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
     return -1;
 }
 
-static void release_stream(lido__result *result) {
+/* What writes is run to its end: only there does SQLite say whether it stands. */
+static bool release_stream(lido__result *result, lido_error *error) {
+    stored_rows *rows = result->state;
+    sqlite_connection *connection = (sqlite_connection *)result->connection;
+    int code = SQLITE_DONE;
+    if (rows->streaming != NULL && !sqlite3_stmt_readonly(rows->streaming->handle)) {
+        connection->timed_out = false;
+        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
+        do
+            code = sqlite3_step(rows->streaming->handle);
+        while (code == SQLITE_ROW);
+        if (code != SQLITE_DONE)
+            lido__sqlite_fault(connection, code, false, error);
+        else
+            result->affected = sqlite3_changes64(connection->handle);
+    }
     end_stream(result);
+    return code == SQLITE_DONE;
 }
 
 static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
