@@ -1,7 +1,8 @@
 /* A session's inside, for the files of src/core that make it up.
  *
  * session.c opens, closes and keeps the error; queue.c runs what is queued; outcome.c ends transactions and
- * savepoints; statement.c takes statements in; rows.c hands rows out; block.c is the blocks and lido_transact.
+ * savepoints; statement.c takes statements in; rows.c hands rows out; block.c is the blocks and lido_transact;
+ * watch.c tells listeners.
  *
  * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may be set in any
  * of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */

@@ -142,7 +142,8 @@ static void read_instead_of_rows(postgres_exchange *exchange, size_t stream, PGr
     }
     bool commits = lido__postgres_needs_transaction(&batch->operations[stream]);
     if (commits && batch->error->status == LIDO_OK && !connection->base.broken)
-        lido__postgres_command(connection, "COMMIT", batch->error);
+        batch->operations[stream].done =
+            lido__postgres_command(connection, "COMMIT", batch->error) || connection->base.broken;
     if (batch->error->status != LIDO_OK && batch->failed > stream)
         batch->failed = stream;
 }
