@@ -80,6 +80,10 @@ exit_status report_output(exit_status status) {
     errno = 0;
     if (fflush(stdout) == 0 && !failed)
         return status;
-    fprintf(stderr, "lido: cannot write the output%s%s\n", errno != 0 ? ": " : "", errno != 0 ? strerror(errno) : "");
+    static bool said; /* asked again at the end of the program, for what was printed since */
+    if (!said)
+        fprintf(stderr, "lido: cannot write the output%s%s\n", errno != 0 ? ": " : "",
+                errno != 0 ? strerror(errno) : "");
+    said = true;
     return status == EXIT_DONE ? EXIT_FAILED : status;
 }

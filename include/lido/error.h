@@ -1,8 +1,8 @@
 /* Errors: what went wrong, in which category, while doing what, and whether to try again.
  *
  * A lido_error is a plain value. It owns nothing, may be copied with =, and never holds a password, nor
- * a parameter's value unless the database's own message quotes it. Its texts are cut, on a character boundary, where they would
- * not fit. */
+ * a parameter's value unless the database's own message quotes it. Its texts are cut, on a character boundary, where
+ * they would not fit. */
 #ifndef LIDO_ERROR_H
 #define LIDO_ERROR_H
 

@@ -1,8 +1,8 @@
 /* Events: what an engine tells its listeners, as it happens.
  *
  * A listener runs in the thread that does what it is told of, before that goes on, and under no lock of lido's; so it
- * should be quick. It may use another engine, and other sessions of this one if there are connections enough; what it does
- * is told to nobody. It must neither use the session that it is told of nor close the engine. */
+ * should be quick. It may use another engine, and other sessions of this one if there are connections enough; what it
+ * does is told to nobody. It must neither use the session that it is told of nor close the engine. */
 #ifndef LIDO_EVENTS_H
 #define LIDO_EVENTS_H
 
@@ -63,8 +63,8 @@ typedef struct lido_event {
     const lido_error *error;  /* why it failed; NULL: it did not */
 } lido_event;
 
-/* Hears of an event. False, of FIRST_CONNECT, CONNECT and CHECKOUT: no; the session that wanted the connection then fails with
- * category other. Else what it returns is ignored. */
+/* Hears of an event. False, of FIRST_CONNECT, CONNECT and CHECKOUT: no; the session that wanted the connection then
+ * fails with category other. Else what it returns is ignored. */
 typedef bool lido_listener(const lido_event *event, void *user);
 
 /* What a listener wants to hear. */
@@ -81,13 +81,13 @@ enum { LIDO_LISTENERS_MOST = 16 };
  * log, which gets slow statements and errors as warnings, what becomes of connections as information, and the rest for
  * debugging; without `values` only an error's category and SQLSTATE, for its message may hold values.
  *
- * LIDO_OK; LIDO_ERROR: there are LIDO_LISTENERS_MOST, or it wants to hear nothing. Never waits; safe from any thread. Threads
- * that are under way hear of it a little later. */
+ * LIDO_OK; LIDO_ERROR: there are LIDO_LISTENERS_MOST, or it wants to hear nothing. Never waits; safe from any thread.
+ * Threads that are under way hear of it a little later. */
 LIDO_API lido_status lido_engine_listen(lido_engine *engine, const lido_listening *options, lido_listener *listener,
                                         void *user);
 
-/* Says why an event is refused, for the session's error: `return lido_event_refuse(event, "closed on Sundays");`. Returns
- * false. Does nothing with an event that cannot be refused, or was. */
+/* Says why an event is refused, for the session's error: `return lido_event_refuse(event, "closed on Sundays");`.
+ * Returns false. Does nothing with an event that cannot be refused, or was. */
 LIDO_API bool lido_event_refuse(const lido_event *event, const char *format, ...) LIDO_FORMAT(2, 3);
 
 /* The kind in words, "first connect"; static text. Never waits; safe from anywhere. */

@@ -18,9 +18,9 @@ typedef enum lido_log_level {
 typedef void lido_log_callback(lido_log_level level, const char *line, void *user);
 
 /* Sends the log of the whole process to `callback`: all lines of `level` and graver ones. Replaces the callback
- * before, which another thread may be in for a moment yet; NULL: nobody listens, as at the start. Passwords never get into
- * the log, nor do parameters' values unless a listener asked for them. LIDO_ERROR: memory is short, and all
- * stays as it was. Never waits; safe from any thread. Each call keeps a few bytes for good. */
+ * before, which another thread may be in for a moment yet; NULL: nobody listens, as at the start. Passwords never get
+ * into the log, nor do parameters' values unless a listener asked for them. LIDO_ERROR: memory is short, and all stays
+ * as it was. Never waits; safe from any thread. Each call keeps a few bytes for good. */
 LIDO_API lido_status lido_log_listen(lido_log_level level, lido_log_callback *callback, void *user);
 
 /* The level in words, "warning"; static text. Never waits; safe from anywhere. */

@@ -44,8 +44,9 @@ typedef struct lido_options {
     int pool_max_waiting;       /* how many may wait for a connection at once; -1: no limit; default 1 000 */
 
     /* Deadlines. */
-    int64_t connect_timeout_ms;     /* for each host; default 10 000 */
-    int64_t statement_timeout_ms;   /* for each statement; -1: none; default 300 000 */
+    int64_t connect_timeout_ms;     /* for each address of each host; default 10 000 */
+    int64_t statement_timeout_ms;   /* for each call that waits: with it travel the statements queued before; -1: none;
+                                       default 300 000 */
     int64_t transaction_timeout_ms; /* from its first statement to its end; -1: none; default -1 */
 
     /* Statements. */

@@ -44,7 +44,7 @@ typedef struct lido_session_options {
     bool resolve_unknown;     /* PostgreSQL: a commit whose answer was lost is looked up by its transaction id, which
                                        costs a round trip for each commit. It stays LIDO_UNKNOWN if the server was started
                                        anew or another took over meanwhile, for then the id proves nothing */
-    int64_t statement_timeout_ms;   /* 0: the engine's; -1: none */
+    int64_t statement_timeout_ms;   /* for each call that waits; 0: the engine's; -1: none */
     int64_t transaction_timeout_ms; /* from its first statement to its end; 0: the engine's; -1: none */
 } lido_session_options;
 
@@ -70,8 +70,10 @@ LIDO_API lido_status lido_commit(lido_session *session);
 LIDO_API void lido_rollback(lido_session *session);
 
 /* Makes what the session is doing stop: its statement, or its waiting for a connection or a lock, fails with category
- * cancelled. Whatever it does next is not touched. LIDO_OK if there was something to cancel, which may have ended by itself
- * meanwhile; else LIDO_ERROR. The one function that is for other threads: from any, as long as the session is not
+ * cancelled. LIDO_OK if there was something to cancel, which may have ended by itself meanwhile; else LIDO_ERROR. Other
+ * sessions are never hit. But PostgreSQL takes the request on another connection: if the statement ends just then, it
+ * may arrive late and hit the same session's next one. A session that holds a connection and is between two statements
+ * may lose the connection by it. The one function that is for other threads: from any, as long as the session is not
  * closed meanwhile. Waits for the server to take the request, 5 seconds at most. */
 LIDO_API lido_status lido_cancel(lido_session *session);
 

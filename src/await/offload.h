@@ -6,8 +6,8 @@
 #include "await/await.h"
 
 /* Runs the work of `wait` on another thread until the deadline. READY: it has returned, `argument` is the caller's.
- * TIMED_OUT: it goes on; when it returns, `dispose(argument)` is called there. Where no thread is to be had, the work is
- * done in place. */
+ * TIMED_OUT: it goes on; when it returns, `dispose(argument)` is called there. Where no thread is to be had, the work
+ * is done in place. */
 lido__await_outcome lido__offload(const lido__wait *wait, int64_t deadline);
 
 #endif

@@ -122,8 +122,8 @@ typedef struct lido__result_operations {
     /* Points *row to the next row's values, one for each column, good until the next step; 1: a row; 0: none
      * left; -1: *error says why. Waits only for a stream. */
     int (*step)(lido__result *result, const lido_value **row, lido_error *error);
-    /* Gives back what the result holds outside its arena. A stream is stopped, or, if it writes, finished; false, with *error
-     * set, if what it did came to nothing by that. */
+    /* Gives back what the result holds outside its arena. A stream is stopped, or, if it writes, finished; false, with
+     * *error set, if what it did came to nothing by that. */
     bool (*release)(lido__result *result, lido_error *error);
 } lido__result_operations;
 
@@ -169,8 +169,9 @@ struct lido__backend {
     bool (*alive)(lido__connection *connection);
     /* Whether the server answers until the deadline. Optional. */
     bool (*ping)(lido__connection *connection, int64_t deadline);
-    /* Makes what runs on the connection stop, with category cancelled, or timeout if its deadline has passed. `give_up`: that
-     * was done before and was not heard: breaks the connection. From any thread, while it is in use; bounded. */
+    /* Makes what runs on the connection stop, with category cancelled, or timeout if its deadline has passed.
+     * `give_up`: that was done before and was not heard: breaks the connection. From any thread, while it is in use;
+     * bounded. */
     void (*cancel)(lido__connection *connection, bool give_up);
     /* Runs a batch; false with batch->error and batch->failed set. Never leaves a half-read answer behind: the
      * connection is usable afterwards, or `broken`. */

@@ -14,7 +14,8 @@ int64_t lido__clock_now_us(void);
  * something was last used, not for how long it took. */
 int64_t lido__clock_recent_us(void);
 
-/* A deadline at least `ms` milliseconds from now, and at most a few more; as lido__deadline_in_ms, by the recent clock. */
+/* A deadline at least `ms` milliseconds from now, and at most a few more; as lido__deadline_in_ms, by the recent
+ * clock. */
 int64_t lido__deadline_about_ms(int64_t ms);
 
 /* The moment `ms` milliseconds from now; LIDO__NO_DEADLINE if `ms` is negative or too large to count. */

@@ -1,4 +1,5 @@
-/* Writing to the log, for every floor. Passwords and parameters' values must not get here unless a program asked for them. */
+/* Writing to the log, for every floor. Passwords and parameters' values must not get here unless a program asked for
+ * them. */
 #ifndef LIDO_BASE_LOG_H
 #define LIDO_BASE_LOG_H
 
@@ -11,8 +12,8 @@ enum { LIDO__LOG_LINE_SIZE = 1024 }; /* what is longer is cut */
 /* Whether anybody would get a line of this level. */
 bool lido__log_wanted(lido_log_level level);
 
-/* Sends a line to the program's callback, if it wants it. Ends of line and other control characters become blanks. Not to be
- * called under a lock. */
+/* Sends a line to the program's callback, if it wants it. Ends of line and other control characters become blanks. Not
+ * to be called under a lock. */
 void lido__log(lido_log_level level, const char *format, ...) LIDO_FORMAT(2, 3);
 
 #endif

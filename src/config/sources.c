@@ -17,6 +17,15 @@ static const char *sslmode_of(const char *text) {
     return text;
 }
 
+/* An sslmode from where a boolean is allowed, too. */
+static bool draft_sslmode(lido__draft *draft, lido_origin origin, const char *where, const char *text) {
+    if (lido__draft_text(draft, LIDO__SETTING_SSLMODE, origin, where, sslmode_of(text)))
+        return true;
+    if (draft->error != NULL && draft->error->category == LIDO_ERROR_CONFIGURATION)
+        lido__fault_hint(draft->error, "allowed is also true, on, yes or 1 for require; false, off, no or 0 for disable");
+    return false;
+}
+
 /* ---- Environment ---- */
 
 const char *lido__environment(const char *variable) {
@@ -26,7 +35,7 @@ const char *lido__environment(const char *variable) {
 
 static bool environment_text(lido__draft *draft, lido__setting_index index, const char *variable, const char *text) {
     if (index == LIDO__SETTING_SSLMODE)
-        text = sslmode_of(text);
+        return draft_sslmode(draft, LIDO_FROM_ENVIRONMENT, variable, text);
     if (index == LIDO__SETTING_DATABASE && draft->config->type == LIDO__SQLITE &&
         strcmp(text, LIDO__MEMORY_DATABASE) != 0)
         text = lido__arena_format(&draft->config->arena, "%s.db", text);
@@ -87,12 +96,8 @@ static bool unknown_parameter(lido__draft *draft, const char *where, const char 
 static bool url_parameter(lido__draft *draft, const lido__url_parameter *parameter) {
     char where[WHERE_SIZE];
     snprintf(where, sizeof where, "%s's parameter %s", draft->url_called, parameter->name);
-    const char *text = parameter->value;
-    lido__setting_index index = lido__setting_find(parameter->name);
-    if (strcmp(parameter->name, "ssl") == 0) {
-        index = LIDO__SETTING_SSLMODE;
-        text = sslmode_of(text);
-    }
+    bool is_ssl = strcmp(parameter->name, "ssl") == 0;
+    lido__setting_index index = is_ssl ? LIDO__SETTING_SSLMODE : lido__setting_find(parameter->name);
     if (index == LIDO__SETTING_COUNT && lido__keyword_known(parameter->name))
         return url_keyword(draft, where, parameter);
     if (index == LIDO__SETTING_COUNT)
@@ -101,7 +106,9 @@ static bool url_parameter(lido__draft *draft, const lido__url_parameter *paramet
         return lido__draft_refuse_other(draft, where);
     if (draft->values[index].origin == LIDO_FROM_URL)
         return given_twice(draft, lido__setting_rules[index].parameter);
-    return lido__draft_text(draft, index, LIDO_FROM_URL, where, text);
+    if (is_ssl)
+        return draft_sslmode(draft, LIDO_FROM_URL, where, parameter->value);
+    return lido__draft_text(draft, index, LIDO_FROM_URL, where, parameter->value);
 }
 
 bool lido__draft_url(lido__draft *draft, const lido__url *url) {

@@ -1,4 +1,5 @@
-/* An engine's listeners, and telling them. Nothing here takes a lock, so that a child forked at any moment can go on. */
+/* An engine's listeners, and telling them. Nothing here takes a lock, so that a child forked at any moment can go
+ * on. */
 #ifndef LIDO_CORE_EVENTS_H
 #define LIDO_CORE_EVENTS_H
 
@@ -28,8 +29,8 @@ static inline bool lido__events_wanted(const lido__events *events, unsigned kind
 
 bool lido__events_listen(lido__events *events, const lido_listening *options, lido_listener *listener, void *user);
 
-/* Tells all who listen to this kind. Outside all locks. `refusal`: what is told may be refused; then it is set, and false
- * is returned. NULL: it may not, and true is returned. */
+/* Tells all who listen to this kind. Outside all locks. `refusal`: what is told may be refused; then it is set, and
+ * false is returned. NULL: it may not, and true is returned. */
 bool lido__events_tell(lido__events *events, const lido_event *event, lido_error *refusal);
 
 /* event_log.c: writes an event to the log. */

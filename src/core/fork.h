@@ -1,8 +1,8 @@
 /* Fork: a child never speaks on, or politely closes, what its parent opened.
  *
- * Every engine is on a list, guarded by a lock that is held across each fork together with the pools' locks, so that the child
- * finds them whole. There, inherited connections are disarmed at once, within the fork, and freed when the engine
- * is next used. Sessions are the parent's: in the child they are refused, for its thread has a new number. */
+ * Every engine is on a list, guarded by a lock that is held across each fork together with the pools' locks, so that
+ * the child finds them whole. There, inherited connections are disarmed at once, within the fork, and freed when the
+ * engine is next used. Sessions are the parent's: in the child they are refused, for its thread has a new number. */
 #ifndef LIDO_CORE_FORK_H
 #define LIDO_CORE_FORK_H
 

@@ -1,5 +1,6 @@
-/* The keeper: a thread of each pool that opens connections ahead, lets those go that are idle too long or too old, and cancels
- * what outlasts its deadline, and reports those that are held too long; so that none of it has to wait for the next who takes a connection. */
+/* The keeper: a thread of each pool that opens connections ahead, lets those go that are idle too long or too old, and
+ * cancels what outlasts its deadline, and reports those that are held too long; so that none of it has to wait for the
+ * next who takes a connection. */
 #include <signal.h>
 
 #include "base/clock.h"
@@ -87,8 +88,8 @@ static bool warm_up_one(lido__pool *pool) {
     return connection != NULL;
 }
 
-/* Under the lock: a connection whose holder has waited for the network too long, counted as being cancelled; NULL: none.
- * *give_up: it was cancelled before, and nothing came of it. */
+/* Under the lock: a connection whose holder has waited for the network too long, counted as being cancelled; NULL:
+ * none. *give_up: it was cancelled before, and nothing came of it. */
 static lido__connection *find_late(lido__pool *pool, int64_t now, bool *give_up) {
     for (lido__connection *at = pool->used; at != NULL; at = at->next) {
         int64_t until = atomic_load_explicit(&at->wait_until, memory_order_acquire);

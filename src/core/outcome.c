@@ -6,7 +6,8 @@
 
 enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
 
-/* Rolls back at the database, if it has the transaction, and gives the connection back. Returns which one that was; 0: none. */
+/* Rolls back at the database, if it has the transaction, and gives the connection back. Returns which one that was; 0:
+ * none. */
 static uint64_t leave(lido_session *session) {
     lido__connection *connection = session->connection;
     uint64_t number = connection != NULL ? connection->number : 0;

@@ -48,8 +48,8 @@ static bool check_count(lido_session *session, const lido__sql *sql, size_t coun
     if (count == sql->parameter_count)
         return true;
     return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
-                                "the statement takes %zu parameter%s and got %zu", sql->parameter_count,
-                                sql->parameter_count == 1 ? "" : "s", count);
+                                "the statement takes %zu parameter%s and got %zu: pass one for each ?, $1 or :name",
+                                sql->parameter_count, sql->parameter_count == 1 ? "" : "s", count);
 }
 
 static const lido_value *find_named(const lido_value *values, size_t count, const char *name) {

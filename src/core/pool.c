@@ -25,8 +25,9 @@ bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__b
     return false;
 }
 
-/* The first use in a child. An in-memory database is the parent's, too, with locks that nobody here will release: the child
- * gets a new one. Attaching does not wait, so it may be done under the lock, which keeps others from the old one. */
+/* The first use in a child. An in-memory database is the parent's, too, with locks that nobody here will release: the
+ * child gets a new one. Attaching does not wait, so it may be done under the lock, which keeps others from the old
+ * one. */
 static bool start_in_child(lido__pool *pool, lido_error *error) {
     pthread_mutex_lock(&pool->lock);
     lido__connection *inherited = pool->inherited;
@@ -297,6 +298,7 @@ static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease
     pool->stats.acquires++;
     if (pool->closed) {
         lido__fault(error, LIDO_ERROR_MISUSE, "the engine is closed");
+        lido__fault_hint(error, "end all transactions before lido_engine_close");
         connection = NULL;
     } else if (connection != NULL) {
         pool->idle = connection->next;
@@ -514,8 +516,8 @@ void lido__pool_close(lido__pool *pool) {
         lido__pool_close_connection(pool, idle, false);
         idle = next;
     }
-    /* Last: it may be opening a connection, and nobody else is to wait for that. As long as somebody uses one, it goes on
-     * looking after deadlines; lido__pool_done stops it then. */
+    /* Last: it may be opening a connection, and nobody else is to wait for that. As long as somebody uses one, it goes
+     * on looking after deadlines; lido__pool_done stops it then. */
     if (!in_use)
         lido__pool_keeper_stop(pool);
 }

@@ -3,8 +3,8 @@
  * The newest idle connection is used first, so that the others can grow old and go. Waiters are served in the order
  * they came: a connection given back goes straight to the oldest, and so does the right to open one.
  *
- * When the server cannot be reached the pool is *down*: after a pause that grows with each failure, one waiter probes it; the
- * others wait for what that gives, and fail with it or go on with it. When the server was lost under a
+ * When the server cannot be reached the pool is *down*: after a pause that grows with each failure, one waiter probes
+ * it; the others wait for what that gives, and fail with it or go on with it. When the server was lost under a
  * connection, the whole *generation* of connections is not used again.
  *
  * The lock is a leaf: connections are opened, looked at, pinged and closed outside it, and nobody is told anything
@@ -77,11 +77,12 @@ void lido__pool_done(lido__pool *pool);
  * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into. */
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error);
 
-/* Gives a connection back. One that is broken, in a transaction, too old, or of an earlier generation is closed instead of
- * being used again. */
+/* Gives a connection back. One that is broken, in a transaction, too old, or of an earlier generation is closed instead
+ * of being used again. */
 void lido__pool_release(lido__pool *pool, lido__connection *connection);
 
-/* Cancels what `holder` is doing: its statement, or its waiting for a connection. From any thread. False if it is doing neither. */
+/* Cancels what `holder` is doing: its statement, or its waiting for a connection. From any thread. False if it is doing
+ * neither. */
 bool lido__pool_cancel(lido__pool *pool, const void *holder);
 
 /* Closes the idle connections; those given back later are closed then, and nobody gets one any more. */
@@ -129,8 +130,8 @@ void lido__pool_tell_leaks(lido__pool *pool);
 void lido__pool_keeper_start(lido__pool *pool); /* unless it runs */
 void lido__pool_keeper_stop(lido__pool *pool);
 
-/* pool.c, outside the lock: opens a connection in a slot that the caller counted in `open`, and puts it among those in use
- * (`lease`) or the idle ones (NULL). False with *error set. */
+/* pool.c, outside the lock: opens a connection in a slot that the caller counted in `open`, and puts it among those in
+ * use (`lease`) or the idle ones (NULL). False with *error set. */
 lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error);
 /* Outside the lock: cancels what runs on a connection whose `cancels` was counted up under it, and counts it down. */
 void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);

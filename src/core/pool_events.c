@@ -64,7 +64,8 @@ void lido__pool_close_connection(lido__pool *pool, lido__connection *connection,
 
 /* ---- Staying too long ---- */
 
-/* Takes the lock: one that is held too long and was not told of since it was taken. Its texts live as long as the engine. */
+/* Takes the lock: one that is held too long and was not told of since it was taken. Its texts live as long as the
+ * engine. */
 static bool find_leak(lido__pool *pool, lido_event *event) {
     int64_t longest = pool->config->pool_leak_after_ms * 1000;
     int64_t now = lido__clock_now_us();

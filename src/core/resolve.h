@@ -8,8 +8,8 @@
  * transaction must have written what it writes. False: the session has failed. */
 bool lido__resolve_prepare(lido_session *session);
 
-/* After a COMMIT in doubt: LIDO_OK, LIDO_ROLLED_BACK, or LIDO_UNKNOWN if it cannot be known for sure. Waits for the database,
- * 10 seconds at most. */
+/* After a COMMIT in doubt: LIDO_OK, LIDO_ROLLED_BACK, or LIDO_UNKNOWN if it cannot be known for sure. Waits for the
+ * database, 10 seconds at most. */
 lido_status lido__resolve_outcome(lido_session *session);
 
 #endif

@@ -134,7 +134,8 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
         session->options.transaction_timeout_ms = engine->config.transaction_timeout_ms;
     lido__engine_hold(engine);
     if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
-        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "the engine is closed");
+        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL,
+                             "the engine is closed: open sessions before lido_engine_close, or on another engine");
     return session;
 }
 

@@ -4,8 +4,8 @@
  * savepoints; statement.c takes statements in; rows.c hands rows out; block.c is the blocks and lido_transact;
  * watch.c tells listeners.
  *
- * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may be set in any
- * of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
+ * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may be
+ * set in any of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
 #ifndef LIDO_CORE_SESSION_H
 #define LIDO_CORE_SESSION_H
 
@@ -79,12 +79,14 @@ bool lido__session_refuse(lido_session *session, lido_category category, const c
 void lido__session_in_doubt(lido_session *session);
 /* Gives the connection back, if there is one. */
 void lido__session_release(lido_session *session);
-/* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns `outcome`. */
+/* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns
+ * `outcome`. */
 lido_status lido__session_settle(lido_session *session, lido_status outcome);
 
 /* ---- queue.c ---- */
 
-/* Adds an operation (copied); its values and result must live until it was run. False if memory ran out: the session has failed. */
+/* Adds an operation (copied); its values and result must live until it was run. False if memory ran out: the session
+ * has failed. */
 bool lido__queue_add(lido_session *session, const lido__operation *operation);
 /* Opens the transaction with what is queued next, if it is to be opened and is not yet. */
 bool lido__queue_begin(lido_session *session);

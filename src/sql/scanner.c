@@ -22,8 +22,8 @@ static bool is_blank(char character) {
     return character == ' ' || (character >= '\t' && character <= '\r');
 }
 
-/* Moves behind the next `end`, or to the end of the text. Linear, for no `end` has its first byte again before its last:
- * the search goes on where a comparison breaks off. */
+/* Moves behind the next `end`, or to the end of the text. Linear, for no `end` has its first byte again before its
+ * last: the search goes on where a comparison breaks off. */
 static void skip_past(lido__scanner *scanner, const char *end, size_t size) {
     const char *limit = scanner->text + scanner->size;
     const char *from = scanner->text + scanner->at;

@@ -1,4 +1,5 @@
-/* Kinds and ends of statements, as shape.h says. A guess on the safe side: what is not known to read is taken to write. */
+/* Kinds and ends of statements, as shape.h says. A guess on the safe side: what is not known to read is taken to
+ * write. */
 #include "sql/shape.h"
 
 void lido__shape_init(lido__shape *shape, lido__database_type type) {
@@ -128,8 +129,8 @@ static bool follows_create(const lido__shape *shape) {
 }
 
 /* On PostgreSQL the body of a routine stands between BEGIN ATOMIC and END. On SQLite that of a trigger is taken to
- * begin at the word TRIGGER, for BEGIN may be a name there. Either way every statement of a body ends in a semicolon, so
- * that an END at the start of one ends the body and any other END belongs to a CASE. */
+ * begin at the word TRIGGER, for BEGIN may be a name there. Either way every statement of a body ends in a semicolon,
+ * so that an END at the start of one ends the body and any other END belongs to a CASE. */
 static void follow_body(lido__shape *shape, lido__sql_keyword keyword) {
     bool postgresql = shape->type == LIDO__POSTGRESQL;
     lido__sql_keyword before = recent(shape, 1);

@@ -40,19 +40,20 @@ typedef struct lido__sql {
     const char **names;     /* of :name parameters, in order of first appearance; NULL if they have no names */
 } lido__sql;
 
-/* The length of a text and a fast hash of its bytes; what `hash` holds. Differs between byte orders, so it is not to be kept. */
+/* The length of a text and a fast hash of its bytes; what `hash` holds. Differs between byte orders, so it is not to be
+ * kept. */
 uint64_t lido__sql_hash(const char *text, size_t *size);
 
-/* Scans `text` (terminated by NUL; `size` bytes, `hash` as above) and translates it for `type`. NULL, with *error set: two
- * kinds of placeholders in one statement, $0, too many parameters, too long, not UTF-8, what SQLite would silently take for
- * a parameter that nobody fills (@name, $name, the operator ??), or out of memory.
- * Free with lido__sql_free. Never waits. */
+/* Scans `text` (terminated by NUL; `size` bytes, `hash` as above) and translates it for `type`. NULL, with *error set:
+ * two kinds of placeholders in one statement, $0, too many parameters, too long, not UTF-8, what SQLite would silently
+ * take for a parameter that nobody fills (@name, $name, the operator ??), or out of memory. Free with lido__sql_free.
+ * Never waits. */
 lido__sql *lido__sql_new(const char *text, size_t size, uint64_t hash, lido__database_type type, lido_error *error);
 void lido__sql_free(lido__sql *sql);
 
-/* The length of the first statement of `text` as `type` reads it, with what stands before it and its semicolon if there is
- * one; 0 if nothing but blanks, comments and semicolons is left. Bodies of triggers and of SQL functions (BEGIN … END) are
- * one statement. For lido_script. */
+/* The length of the first statement of `text` as `type` reads it, with what stands before it and its semicolon if there
+ * is one; 0 if nothing but blanks, comments and semicolons is left. Bodies of triggers and of SQL functions (BEGIN …
+ * END) are one statement. For lido_script. */
 size_t lido__sql_first_statement(const char *text, size_t size, lido__database_type type);
 
 #endif

@@ -29,8 +29,8 @@ typedef struct lido__translation {
 
 void lido__translation_init(lido__translation *translation, const char *text, size_t size, lido__database_type type,
                             lido_error *error);
-/* Takes the next token, which must not be a blank. `own_numbers`: $1 belongs to the statement itself, which takes no values.
- * False, with *error set, if the token is refused. */
+/* Takes the next token, which must not be a blank. `own_numbers`: $1 belongs to the statement itself, which takes no
+ * values. False, with *error set, if the token is refused. */
 bool lido__translation_token(lido__translation *translation, const lido__token *token, bool own_numbers);
 /* After the last token: the translation, NULL if nothing changed. False, with *error set, if memory ran out. */
 bool lido__translation_end(lido__translation *translation, const char **translated, size_t *translated_size);

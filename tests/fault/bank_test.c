@@ -1,6 +1,6 @@
-/* A bank under 16 threads, while others cancel at random and, on PostgreSQL, kill connections: money is neither made nor
- * lost, every transfer that was acknowledged is in the ledger once, none that was rolled back is there, and at the end the
- * program holds what it held before. */
+/* A bank under 16 threads, while others cancel at random and, on PostgreSQL, kill connections: money is neither made
+ * nor lost, every transfer that was acknowledged is in the ledger once, none that was rolled back is there, and at the
+ * end the program holds what it held before. */
 #include "soak.h"
 
 #include <inttypes.h>

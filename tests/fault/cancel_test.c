@@ -1,6 +1,6 @@
-/* Cancelling from another thread, at known moments and at any; and deadlines, which end a statement the same way. What is
- * cancelled fails as cancelled, within a bound; nothing else does; the session, the connection and the pool
- * serve on. */
+/* Cancelling from another thread, at known moments and at any; and deadlines, which end a statement the same way. What
+ * is cancelled fails as cancelled, within a bound; nothing else does; the session, the connection and the pool serve
+ * on. */
 #include "databases.h"
 
 #include <poll.h>
@@ -403,7 +403,8 @@ static int64_t clock_that_jumps(void) {
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + atomic_load(&jump_us);
 }
 
-/* PostgreSQL alone is waited for without a timer of one's own: a deadline more than ten seconds away is the keeper's. */
+/* PostgreSQL alone is waited for without a timer of one's own: a deadline more than ten seconds away is the
+ * keeper's. */
 static void the_keeper_looks_after_far_deadlines(void **state) {
     const place where = *(const place *)*state;
     patient other;

@@ -1,5 +1,5 @@
-/* What happens to PostgreSQL while it is at a COMMIT, which a deferred trigger makes last: its backend is terminated, or told to
- * cancel. Whatever is said of the commit then is true. */
+/* What happens to PostgreSQL while it is at a COMMIT, which a deferred trigger makes last: its backend is terminated,
+ * or told to cancel. Whatever is said of the commit then is true. */
 #include "databases.h"
 
 #include <poll.h>

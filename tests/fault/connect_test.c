@@ -1,5 +1,5 @@
-/* Connections that do not come about: what the error is called, how long it takes, and that the engine serves as soon as
- * the server does. */
+/* Connections that do not come about: what the error is called, how long it takes, and that the engine serves as soon
+ * as the server does. */
 #include "databases.h"
 #include "false_server.h"
 

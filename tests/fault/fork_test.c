@@ -95,8 +95,8 @@ extern void __asan_init(void) __attribute__((weak)); /* there under AddressSanit
 
 static bool is_child;
 
-/* The leak checker asks. In a child it stops and scans threads that only the parent has, for seconds, and then sees leaks
- * that are none. */
+/* The leak checker asks. In a child it stops and scans threads that only the parent has, for seconds, and then sees
+ * leaks that are none. */
 int __lsan_is_turned_off(void);
 
 int __lsan_is_turned_off(void) {
@@ -147,8 +147,8 @@ static void expect_refused(lido_session *inherited, lido_rows *rows) {
     CHILD_EXPECT(strstr(why->hint, "open a session in the child") != NULL);
 }
 
-/* A SQLite file that the parent writes to can be read but not written, as from any other process. What the child does it
- * undoes, for the parent counts. */
+/* A SQLite file that the parent writes to can be read but not written, as from any other process. What the child does
+ * it undoes, for the parent counts. */
 static void work_on_own(place where, step when, int id) {
     lido_session *own = lido_session_open(engine, NULL);
     bool locked = (where == FILE_WAL || where == FILE_DELETE) && when != NOTHING_BEGUN && when != ROWS_OPEN;
@@ -372,8 +372,8 @@ static void a_child_leaves_the_transaction_alone(void **state) {
 
 /* ---- Locks on a file ---- */
 
-/* SQLite keeps account of a process's locks by file. A child that inherited the account would never get the lock that its
- * parent had at the fork, or take it for its own. Who has it is told by turns. */
+/* SQLite keeps account of a process's locks by file. A child that inherited the account would never get the lock that
+ * its parent had at the fork, or take it for its own. Who has it is told by turns. */
 static void take_turns_in_the_child(int told, int tells) {
     char turn;
     lido_session *own = lido_session_open(engine, NULL);

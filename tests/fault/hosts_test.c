@@ -1,5 +1,5 @@
-/* A server that goes, or that becomes one which refuses writes: all connections to it are given up together, and the next
- * goes to a host that is up and writable. Two proxies before one server are the two hosts. */
+/* A server that goes, or that becomes one which refuses writes: all connections to it are given up together, and the
+ * next goes to a host that is up and writable. Two proxies before one server are the two hosts. */
 #include "databases.h"
 #include "support/proxy.h"
 
@@ -85,7 +85,8 @@ static void expect_write(void) {
 
 /* ---- What gives up a generation ---- */
 
-/* Has the server answer with an error of our choice while IDLE - 1 other connections idle. Returns how many were given up. */
+/* Has the server answer with an error of our choice while IDLE - 1 other connections idle. Returns how many were given
+ * up. */
 static uint64_t given_up_after(const char *sqlstate, lido_category category) {
     char statement[160];
     snprintf(statement, sizeof statement, "DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '%s'; END $$",
@@ -226,7 +227,8 @@ static void no_host_that_is_wanted_is_no_connection(void **state) {
     lido_session_close(db);
 }
 
-/* A fail-over: the first still answers, but refuses writes. One transaction fails, and all that follow go to the second. */
+/* A fail-over: the first still answers, but refuses writes. One transaction fails, and all that follow go to the
+ * second. */
 static void when_the_first_is_demoted_the_second_takes_over(void **state) {
     (void)state;
     need_hosts();

@@ -1,6 +1,6 @@
-/* A process that writes to a SQLite file is killed, with SIGKILL, at random moments, again and again. It acknowledges what
- * it has committed through a pipe: after each kill, every acknowledged row is there, of every transaction all or nothing, and
- * the file is whole.
+/* A process that writes to a SQLite file is killed, with SIGKILL, at random moments, again and again. It acknowledges
+ * what it has committed through a pipe: after each kill, every acknowledged row is there, of every transaction all or
+ * nothing, and the file is whole.
  *
  * LIDO_TEST_KILLS says how often, 200 if it does not; LIDO_TEST_SEED when. */
 #include "databases.h"
@@ -117,7 +117,8 @@ static void expect_whole(lido_engine *engine) {
     lido_session_close(db);
 }
 
-/* The engine is opened anew each time, as a program that is started again would: it finds the file as the killed one left it. */
+/* The engine is opened anew each time, as a program that is started again would: it finds the file as the killed one
+ * left it. */
 static int64_t kill_often(const lido_options *options, long kills) {
     const char *url = file_url("killed.db");
     int64_t last = 0;

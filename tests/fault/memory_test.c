@@ -1,8 +1,8 @@
 /* Memory that runs out at the first allocation, at the second, and so on until a story is told to its end without
  * noticing: libpq's, SQLite's and libc's own allocations count like ours.
  *
- * Whatever fails, nothing crashes or leaks, the outcome is told truthfully, the database holds all of the transaction or
- * nothing, and the same engine serves the next session. */
+ * Whatever fails, nothing crashes or leaks, the outcome is told truthfully, the database holds all of the transaction
+ * or nothing, and the same engine serves the next session. */
 #include "databases.h"
 
 #include <errno.h>
@@ -33,8 +33,8 @@ void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *memory, size_t size);
 void REAL(free)(void *memory);
 
-/* Volatile, for compilers know that malloc does not touch a program's variables. It fails in the thread that tells it to,
- * and not in the library's own, which start when the system lets them. */
+/* Volatile, for compilers know that malloc does not touch a program's variables. It fails in the thread that tells it
+ * to, and not in the library's own, which start when the system lets them. */
 static _Thread_local volatile long allocations_left = -1; /* before one fails; negative: none does */
 static _Thread_local volatile bool fails_ever_after;
 static _Thread_local volatile bool has_failed;

@@ -1,5 +1,5 @@
-/* The three outcomes of a commit, told truthfully when the connection breaks, or falls silent, just then: a relay between
- * lido and PostgreSQL loses the answer, and knows whether the server got the question. */
+/* The three outcomes of a commit, told truthfully when the connection breaks, or falls silent, just then: a relay
+ * between lido and PostgreSQL loses the answer, and knows whether the server got the question. */
 #include "databases.h"
 #include "relay.h"
 

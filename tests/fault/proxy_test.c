@@ -95,7 +95,8 @@ static void insert_halves(trial *self, marks *told) {
     lido_session_close(db);
 }
 
-/* Has the connection made, or found to work, before anything is to happen to it. `known`: it has the statement prepared. */
+/* Has the connection made, or found to work, before anything is to happen to it. `known`: it has the statement
+ * prepared. */
 static void connect_first(const trial *self, bool known) {
     lido_session *db = lido_session_open(self->engine, NULL);
     if (known)
@@ -138,7 +139,8 @@ static int64_t halves_that_stand(int64_t number) {
     return value.as.integer;
 }
 
-/* The last byte of what the server answered before COMMIT, or of what it was sent: from there on, the commit is under way. */
+/* The last byte of what the server answered before COMMIT, or of what it was sent: from there on, the commit is under
+ * way. */
 static bool commit_was_sent(const trial *self, const marks *when) {
     const size_t *at = when->at[self->way];
     return self->way == PROXY_TO_SERVER ? self->after > at[STEPS - 2] : self->after >= at[STEPS - 2];

@@ -1,6 +1,6 @@
 /* The server is stopped at once, in the middle of everything, under 16 threads, and comes back: nobody hangs, every
- * error says what it is, what was acknowledged stands once, and the pool recovers by itself. tests/support/with-postgres
- * starts the server again. */
+ * error says what it is, what was acknowledged stands once, and the pool recovers by itself.
+ * tests/support/with-postgres starts the server again. */
 #include "soak.h"
 
 #include <inttypes.h>

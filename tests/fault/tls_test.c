@@ -1,6 +1,6 @@
-/* TLS to PostgreSQL: that it is used where it is asked for, and that a server which is not who it should be is not spoken
- * to: a certificate of nobody's, for another name, out of date; a server without TLS. All in bounded time, with an error
- * that says what is wrong, and without the password having been sent. */
+/* TLS to PostgreSQL: that it is used where it is asked for, and that a server which is not who it should be is not
+ * spoken to: a certificate of nobody's, for another name, out of date; a server without TLS. All in bounded time, with
+ * an error that says what is wrong, and without the password having been sent. */
 #include "databases.h"
 
 #include <poll.h>

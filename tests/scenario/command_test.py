@@ -235,6 +235,7 @@ class Query:
             )
         self.assertEqual(done.returncode, FAILED)
         self.assertIn(b"No space left on device", done.stderr)
+        self.assertEqual(done.stderr.count(b"cannot write"), 1)
 
     def test_a_reader_that_leaves_ends_the_command_quietly(self):
         for form in ("--csv", "--json"):

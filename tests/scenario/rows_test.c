@@ -1,5 +1,5 @@
-/* Rows that were read all at once: how long they live, what they say of their columns, and what happens when they are read
- * wrongly. */
+/* Rows that were read all at once: how long they live, what they say of their columns, and what happens when they are
+ * read wrongly. */
 #include "support/scenario.h"
 
 /* Begins a statement that has the numbers from 1 to `most` in the table `numbers`. */

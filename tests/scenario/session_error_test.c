@@ -351,7 +351,7 @@ int main(void) {
          "a parameter: 0\n"},
         {"what a refusal says", story_of_what_a_refusal_says,
          "misuse\n"
-         "preparing a statement: the statement takes 1 parameter and got 2\n"
+         "preparing a statement: the statement takes 1 parameter and got 2: pass one for each ?, $1 or :name\n"
          "here: 1\n"
          "statement: SELECT ?\n"
          "database: 1\n"},

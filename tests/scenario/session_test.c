@@ -382,7 +382,7 @@ int main(void) {
          "stands: 1\n"},
         {"an engine closed under a session", story_of_an_engine_closed_under_a_session,
          "inserted 1\n"
-         "late: failed 1, the engine is closed\n"
+         "late: failed 1, the engine is closed: open sessions before lido_engine_close, or on another engine\n"
          "late: rows 0\n"
          "misuse\n"
          "items 2\n"

@@ -161,7 +161,8 @@ static void story_of_returning(lido_engine *engine) {
     lido_session_close(db);
 }
 
-/* In autocommit mode a statement that fails takes none of those with it that were sent along, whatever the isolation. */
+/* In autocommit mode a statement that fails takes none of those with it that were sent along, whatever the
+ * isolation. */
 static void story_of_statements_sent_along(lido_engine *engine) {
     static const lido_isolation isolations[] = {LIDO_ISOLATION_DEFAULT, LIDO_READ_COMMITTED, LIDO_SERIALISABLE};
     lido_session *db = open_with_items(engine);
@@ -325,10 +326,10 @@ int main(void) {
     const scenario scenarios[] = {
         {"placeholders", story_of_placeholders, "lamp\nchair\nlamp\nlamp\nchair\nchair\n?:a$1lamp\nlamp\nnull\nok\n"},
         {"wrong placeholders", story_of_wrong_placeholders,
-         "misuse: the statement takes 1 parameter and got 0\n"
-         "misuse: the statement takes 1 parameter and got 2\n"
-         "misuse: the statement takes 0 parameters and got 1\n"
-         "misuse: the statement takes 2 parameters and got 1\n"
+         "misuse: the statement takes 1 parameter and got 0: pass one for each ?, $1 or :name\n"
+         "misuse: the statement takes 1 parameter and got 2: pass one for each ?, $1 or :name\n"
+         "misuse: the statement takes 0 parameters and got 1: pass one for each ?, $1 or :name\n"
+         "misuse: the statement takes 2 parameters and got 1: pass one for each ?, $1 or :name\n"
          "misuse: the placeholder $0 (byte 35) stands for no value: numbers begin with 1\n"
          "misuse: the statement mixes two kinds of placeholders: ? (byte 35) and :name (byte 48)\n"
          "misuse: the statement has no parameter :nam\n"
@@ -336,7 +337,7 @@ int main(void) {
          "misuse: parameter 2 has no name and others have: name all or none\n"
          "misuse: the parameter :id got two values\n"
          "misuse: the statement has no parameter :id\n"
-         "misuse: the statement takes 2 parameters and got 1\n"
+         "misuse: the statement takes 2 parameters and got 1: pass one for each ?, $1 or :name\n"
          "ok\n"},
         {"a question mark as an operator", story_of_a_question_mark_operator, ""},
         {"regular expressions", story_of_regular_expressions,

@@ -1,5 +1,5 @@
-/* How streams end: with rows or without, read to their end or not, in every kind of session, and with an error that comes
- * only after the last row. */
+/* How streams end: with rows or without, read to their end or not, in every kind of session, and with an error that
+ * comes only after the last row. */
 #include "support/scenario.h"
 
 static lido_session *open_with(lido_engine *engine, lido_session_options options) {

@@ -1,5 +1,6 @@
 /* Values on their way into a database and out again: what is read is what was written, and it does not matter whether a
- * statement is run for the first time, which PostgreSQL answers in text, or for the third, which it answers in binary. */
+ * statement is run for the first time, which PostgreSQL answers in text, or for the third, which it answers in
+ * binary. */
 #include "support/describe.h"
 
 #include <float.h>

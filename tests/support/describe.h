@@ -76,8 +76,8 @@ static inline bool is_terminated(lido_value value) {
     return !has_content(value.kind) || value.kind == LIDO_KIND_BLOB || strlen(value.as.text) == value.size;
 }
 
-/* Runs a statement several times, which PostgreSQL answers in text first and then in binary, and returns its first value,
- * which must be the same each time. */
+/* Runs a statement several times, which PostgreSQL answers in text first and then in binary, and returns its first
+ * value, which must be the same each time. */
 static inline lido_value ask_often(lido_session *db, const char *sql) {
     lido_value values[TIMES];
     for (int i = 0; i < TIMES; i++) {

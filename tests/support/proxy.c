@@ -42,7 +42,8 @@ struct proxy {
 
 /* ---- One connection ---- */
 
-/* While the proxy's thread polls a descriptor, closing it elsewhere is not heard at the other side: shutting down is. */
+/* While the proxy's thread polls a descriptor, closing it elsewhere is not heard at the other side: shutting down
+ * is. */
 static void drop(proxied *dropped, bool reset) {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     if (reset)
@@ -65,7 +66,8 @@ static void befall(proxy *self, proxied *on) {
     self->frozen = fault == PROXY_FREEZES;
 }
 
-/* Adds a setting to the client's first message: its length, the protocol's number, pairs of texts, and an empty text. */
+/* Adds a setting to the client's first message: its length, the protocol's number, pairs of texts, and an empty
+ * text. */
 static size_t add_setting(char *bytes, size_t size) {
     static const char setting[] = "options\0-c default_transaction_read_only=on\0"; /* its end is the empty text */
     uint32_t head[2];

@@ -1,5 +1,5 @@
-/* A proxy in a thread of the test, on loopback, before the server that tests/support/with-postgres runs. It passes on what
- * it is given, counts it, and breaks a connection after exactly so many bytes. */
+/* A proxy in a thread of the test, on loopback, before the server that tests/support/with-postgres runs. It passes on
+ * what it is given, counts it, and breaks a connection after exactly so many bytes. */
 #ifndef TESTS_SUPPORT_PROXY_H
 #define TESTS_SUPPORT_PROXY_H
 
@@ -24,8 +24,8 @@ void proxy_close(proxy *closed);
 
 const char *proxy_port(const proxy *asked); /* on 127.0.0.1 */
 
-/* Counts from 0 from now on. When `after` bytes have passed one way, the fault befalls the connection that passed the last
- * of them; with 0, the one that wants to pass the first. It does so once. Called while nothing is under way. */
+/* Counts from 0 from now on. When `after` bytes have passed one way, the fault befalls the connection that passed the
+ * last of them; with 0, the one that wants to pass the first. It does so once. Called while nothing is under way. */
 void proxy_arm(proxy *armed, proxy_fault fault, proxy_way way, size_t after);
 
 /* How many bytes have passed since proxy_arm, or since it was opened. */
@@ -37,7 +37,8 @@ int proxy_connections(proxy *asked);
 /* A dead host: cuts all connections, and each new one at once; until told otherwise. */
 void proxy_set_dead(proxy *set, bool dead);
 
-/* What connects from now on finds a server that takes no writes, as a standby does: default_transaction_read_only is on. */
+/* What connects from now on finds a server that takes no writes, as a standby does: default_transaction_read_only is
+ * on. */
 void proxy_set_read_only(proxy *set, bool read_only);
 
 #endif

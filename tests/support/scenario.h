@@ -38,7 +38,8 @@ const char *scenario_url(void);
 const char *scenario_database(void);
 bool scenario_is_postgres(void);
 
-/* Opens another engine on the story's database; fails the test if that fails. SQLite in memory gives a new, empty one. */
+/* Opens another engine on the story's database; fails the test if that fails. SQLite in memory gives a new, empty
+ * one. */
 lido_engine *scenario_engine(const lido_options *options);
 
 /* How many bytes the program has allocated, whichever allocator it runs with. */

@@ -1,5 +1,5 @@
-/* The macros that turn arguments into arrays: each value by its own type, one to sixty-four of them, and in their order.
- * What can be known at compile time is checked there. */
+/* The macros that turn arguments into arrays: each value by its own type, one to sixty-four of them, and in their
+ * order. What can be known at compile time is checked there. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* What the pool tells its listeners and the log, and that none of it is under its lock: every listener here asks the pool
- * for its statistics, which would wait for ever then. */
+/* What the pool tells its listeners and the log, and that none of it is under its lock: every listener here asks the
+ * pool for its statistics, which would wait for ever then. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

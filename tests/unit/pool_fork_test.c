@@ -1,5 +1,5 @@
-/* The pool around a fork: what a child inherits. Both sides are played in one process, by the hooks that fork() calls; the
- * real thing is tried on real databases. */
+/* The pool around a fork: what a child inherits. Both sides are played in one process, by the hooks that fork() calls;
+ * the real thing is tried on real databases. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The pool against a model of it: schedules of random steps on a clock that stands still between them, and after each
- * step both must agree on everything. One thread, so that the same LIDO_TEST_SEED plays the same steps; what threads do to
- * each other is in pool_crowd_test.c. */
+ * step both must agree on everything. One thread, so that the same LIDO_TEST_SEED plays the same steps; what threads do
+ * to each other is in pool_crowd_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Odd and hostile SQL texts: large ones that a careless scanner would take hours for, and random ones. What they have in
- * common: tokens cover the text without a gap, and a text with nothing to translate stays as it is. */
+/* Odd and hostile SQL texts: large ones that a careless scanner would take hours for, and random ones. What they have
+ * in common: tokens cover the text without a gap, and a text with nothing to translate stays as it is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -123,15 +123,16 @@ static PGconn *start(const attempt *try) {
     }
     names[count] = NULL;
     values[count] = NULL;
-    return PQconnectStartParams(names, values, 0);
+    return lido__postgres_connect_start(names, values);
 }
 
 /* libpq's hand-shake, TLS and log-in, waited for step by step. */
 static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido_error *error) {
     PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+    ConnStatusType reached = PQstatus(wire); /* before it failed: after that libpq does not tell */
     while (wanted != PGRES_POLLING_OK) {
         if (wanted == PGRES_POLLING_FAILED) {
-            lido__postgres_fault_connect(wire, try->where, error);
+            lido__postgres_fault_connect(wire, reached, try->where, error);
             return false;
         }
         bool read = wanted == PGRES_POLLING_READING;
@@ -141,7 +142,8 @@ static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido
             lido__fault_hint(error, "check that a PostgreSQL server answers there, or raise connect_timeout");
             return false;
         }
-        wanted = PQconnectPoll(wire);
+        reached = PQstatus(wire);
+        wanted = lido__postgres_connect_poll(wire);
     }
     return true;
 }
@@ -188,22 +190,22 @@ static lido__connection *open_one(const attempt *try, lido_error *error) {
     int64_t deadline = lido__deadline_in_ms(try->config->connect_timeout_ms);
     PGconn *wire = start(try);
     if (wire == NULL || PQstatus(wire) == CONNECTION_BAD) {
-        lido__postgres_fault_connect(wire, try->where, error);
-        PQfinish(wire);
+        lido__postgres_fault_connect(wire, CONNECTION_NEEDED, try->where, error);
+        lido__postgres_finish(wire);
         return NULL;
     }
     /* From the first moment: libpq's own receiver prints them. */
     PQsetNoticeReceiver(wire, log_notice, (void *)(uintptr_t)try->config);
     PQsetErrorVerbosity(wire, PQERRORS_VERBOSE); /* the SQLSTATE of a refusal is found nowhere else */
     if (!shake_hands(wire, try, deadline, error)) {
-        PQfinish(wire);
+        lido__postgres_finish(wire);
         return NULL;
     }
     postgres_connection *connection = connection_new(try->config, wire, deadline);
     if (connection == NULL || PQsetnonblocking(wire, 1) != 0) {
         lido__fault_memory(error, "connecting");
         if (connection == NULL)
-            PQfinish(wire);
+            lido__postgres_finish(wire);
     } else if (settle(connection, error)) {
         return &connection->base;
     }

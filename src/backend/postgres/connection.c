@@ -1,12 +1,9 @@
-/* A PostgreSQL connection that is open: looking at it, asking it, cancelling, closing, forking; and the backend's table. */
+/* A PostgreSQL connection that is open: looking at it, asking it, cancelling, closing; and the backend's table. */
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "backend/postgres/postgres.h"
 #include "base/clock.h"
@@ -17,7 +14,7 @@ void lido__postgres_close(lido__connection *base) {
     lido__postgres_forget_statements(connection);
     lido__statement_cache_done(&connection->statements);
     lido__arena_done(&connection->scratch);
-    PQfinish(connection->wire);
+    lido__postgres_finish(connection->wire);
     free(connection);
 }
 
@@ -61,31 +58,7 @@ static void cancel(lido__connection *base, bool give_up) {
         lido__postgres_send_cancel(PQgetCancel(wire));
 }
 
-/* ---- Fork ---- */
-
-/* Where an inherited connection's last words go: nowhere. Opened beforehand, for in the fork it may be too late. */
-static int nowhere = -1;
-
-static void open_nowhere(void) {
-    nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
-void lido__postgres_prepare_for_fork(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, open_nowhere);
-}
-
-/* libpq and TLS cannot be freed without a goodbye, so the socket under them is taken away first. */
-static void disarm(lido__connection *base) {
-    int socket = PQsocket(((postgres_connection *)base)->wire);
-    if (socket >= 0 && nowhere >= 0)
-        dup3(nowhere, socket, O_CLOEXEC);
-}
-
-static void abandon(lido__connection *base) {
-    if (nowhere >= 0)
-        lido__postgres_close(base);
-}
+/* ---- Telling ---- */
 
 static void describe_tls(PGconn *wire, lido_server *server) {
     if (PQsslInUse(wire)) {
@@ -133,8 +106,9 @@ const lido__backend lido__backend_postgres = {
     .name = "postgresql",
     .open = lido__postgres_open,
     .close = lido__postgres_close,
-    .disarm = disarm,
-    .abandon = abandon,
+    .around_fork = lido__postgres_around_fork,
+    .disarm = lido__postgres_disarm,
+    .abandon = lido__postgres_abandon,
     .alive = alive,
     .ping = ping,
     .cancel = cancel,

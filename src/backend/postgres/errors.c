@@ -13,6 +13,19 @@ static void take_field(const PGresult *result, int code, char *field, size_t siz
         lido__fault_field(field, size, text);
 }
 
+/* libpq ends its messages with a newline, and verbose ones with lines on where in the server's source. */
+static void take_message(char *text, size_t size, const char *message) {
+    lido__fault_field(text, size, message);
+    char *location = strstr(text, "\nLOCATION:");
+    if (location != NULL)
+        *location = '\0';
+    for (size_t end = strlen(text); end > 0 && isspace((unsigned char)text[end - 1]); end--)
+        text[end - 1] = '\0';
+    for (char *at = text; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = ' ';
+}
+
 /* libpq's own error, which did not come from the server: mostly that it had no memory for an answer. */
 static bool fault_of_libpq(postgres_connection *connection, const PGresult *result, lido_error *error) {
     const char *message = PQresultErrorMessage(result);
@@ -20,7 +33,9 @@ static bool fault_of_libpq(postgres_connection *connection, const PGresult *resu
         return lido__postgres_fault_lost(connection, error);
     if (strstr(message, "out of memory") != NULL)
         return lido__fault_memory(error, "reading the server's answer");
-    return lido__fault(error, LIDO_ERROR_OTHER, "%s", message);
+    char text[400];
+    take_message(text, sizeof text, message);
+    return lido__fault(error, LIDO_ERROR_OTHER, "%s", text);
 }
 
 bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error) {
@@ -49,18 +64,6 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
     if (error->category == LIDO_ERROR_READ_ONLY && !connection->read_only)
         connection->base.server_gone = true;
     return false;
-}
-
-/* libpq ends its messages with a newline, and verbose ones with lines on where in the server's source. */
-static void take_message(char *text, size_t size, const char *message) {
-    lido__fault_field(text, size, message);
-    char *location = strstr(text, "\nLOCATION:");
-    if (location != NULL)
-        *location = '\0';
-    for (size_t end = strlen(text); end > 0 && isspace((unsigned char)text[end - 1]); end--)
-        text[end - 1] = '\0';
-    for (char *newline = text; (newline = strchr(newline, '\n')) != NULL;)
-        *newline = ' ';
 }
 
 bool lido__postgres_ran_out_of_memory(const postgres_connection *connection) {
@@ -93,7 +96,32 @@ static void take_sqlstate(char *text, char sqlstate[6]) {
     }
 }
 
-void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *error) {
+/* What to do about a refusal; NULL: its message must do. */
+static const char *hint_of_sqlstate(const char *sqlstate) {
+    if (strcmp(sqlstate, "28P01") == 0)
+        return "check user and password: they come from the URL or, without one, from DATABASE_USER and "
+               "DATABASE_PASSWORD; ~/.pgpass is read where no password is configured";
+    if (strncmp(sqlstate, "28", 2) == 0)
+        return "check the user in the URL or in DATABASE_USER, and that the server's pg_hba.conf lets it in from here";
+    if (strcmp(sqlstate, "3D000") == 0)
+        return "check the database's name in the URL or in DATABASE_NAME, or make the database: CREATE DATABASE";
+    if (strcmp(sqlstate, "53300") == 0)
+        return "lower pool_size and max_overflow, or raise the server's max_connections: lido check does the sum";
+    return NULL;
+}
+
+/* The same where no server has said anything: by how far libpq came, for its messages are in the user's language. */
+static const char *hint_of_progress(ConnStatusType reached) {
+    if (reached == CONNECTION_NEEDED || reached == CONNECTION_STARTED)
+        return "check that the server runs there and listens; host and port come from the URL or, without one, from "
+               "DATABASE_HOST and DATABASE_PORT";
+    if (reached == CONNECTION_SSL_STARTUP)
+        return "check that a PostgreSQL server answers there and, if sslmode (DATABASE_SSL) demands TLS, that the "
+               "server has ssl on and a certificate that sslmode accepts";
+    return "check that it is a PostgreSQL server that answers there, and not another service or a proxy";
+}
+
+void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const char *where, lido_error *error) {
     char text[400] = "";
     char sqlstate[6] = "";
     if (error->status != LIDO_OK)
@@ -108,5 +136,10 @@ void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *e
         lido__fault(error, LIDO_ERROR_PERMISSION, "%s wants a password and none is configured", where);
     else
         lido__fault(error, category, "%s", text[0] != '\0' ? text : "no connection");
+    const char *hint = sqlstate[0] != '\0' ? hint_of_sqlstate(sqlstate) : hint_of_progress(reached);
+    if (wire != NULL && PQconnectionNeedsPassword(wire))
+        hint = "put it into ~/.pgpass or into the URL or, without a URL, into DATABASE_PASSWORD";
+    if (wire != NULL && hint != NULL)
+        lido__fault_hint(error, "%s", hint);
     lido__fault_field(error->sqlstate, sizeof error->sqlstate, sqlstate);
 }

@@ -46,8 +46,8 @@ void lido__postgres_free_retired(postgres_connection *connection);
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
 bool lido__postgres_needs_transaction(const lido__operation *operation);
 
-/* Each puts something into libpq's buffer and notes the answers; false if that failed, and then half of the exchange is in
- * the buffer and the connection cannot be used further. */
+/* Each puts something into libpq's buffer and notes the answers; false if that failed, and then half of the exchange is
+ * in the buffer and the connection cannot be used further. */
 bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
                                  const char *sql);
 bool lido__postgres_send_begin(postgres_exchange *exchange, size_t operation);

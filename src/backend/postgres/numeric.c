@@ -1,7 +1,7 @@
 /* PostgreSQL's binary numeric (src/backend/utils/adt/numeric.c, numeric_send) as decimal text.
  *
- * Four 16-bit numbers: how many digits follow, the weight of the first, the sign, and how many decimals to show; then the
- * digits, each 0 to 9999, the first standing for digit * 10000^weight. */
+ * Four 16-bit numbers: how many digits follow, the weight of the first, the sign, and how many decimals to show; then
+ * the digits, each 0 to 9999, the first standing for digit * 10000^weight. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

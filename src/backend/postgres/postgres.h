@@ -1,8 +1,8 @@
 /* What the files of the PostgreSQL backend share.
  *
- * connect.c opens; connection.c looks at, asks and closes; wire.c waits for answers; run.c sends batches and matches the answers;
- * parameters.c and values.c translate values; result.c hands out rows; errors.c fills in errors. libpq is
- * always non-blocking; wire.c and connect.c are the only places that wait. */
+ * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c
+ * sends batches and matches the answers; parameters.c and values.c translate values; result.c hands out rows; errors.c
+ * fills in errors. libpq is always non-blocking; wire.c and connect.c are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
@@ -58,8 +58,18 @@ lido__connection *lido__postgres_open(const lido__config *config, void *database
 /* ---- connection.c ---- */
 
 void lido__postgres_close(lido__connection *connection);
+
+/* ---- fork.c ---- */
+
+/* PQconnectStartParams, PQconnectPoll and PQfinish, which are called no other way: not while the process forks. */
+PGconn *lido__postgres_connect_start(const char *const *names, const char *const *values);
+PostgresPollingStatusType lido__postgres_connect_poll(PGconn *wire);
+void lido__postgres_finish(PGconn *wire);
 /* Before the first connection is opened: gets ready what a fork's child will need and cannot make. */
 void lido__postgres_prepare_for_fork(void);
+void lido__postgres_around_fork(lido__fork_moment moment);
+void lido__postgres_disarm(lido__connection *connection);
+void lido__postgres_abandon(lido__connection *connection);
 
 /* ---- wire.c ---- */
 
@@ -83,7 +93,7 @@ bool lido__postgres_ran_out_of_memory(const postgres_connection *connection);
 /* The connection is lost. Marks it broken and returns false. */
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error);
 /* No connection came about; `wire` may be NULL. */
-void lido__postgres_fault_connect(PGconn *wire, const char *where, lido_error *error);
+void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const char *where, lido_error *error);
 
 /* ---- parameters.c ---- */
 
@@ -95,8 +105,8 @@ bool lido__postgres_encode(postgres_connection *connection, const lido__operatio
 
 /* Whether all columns' types are read in binary. */
 postgres_format lido__postgres_format_for(const PGresult *result);
-/* Reads a field of a column of that type, `binary` or in text; texts stay in the result, or are made in the arena. False
- * if memory ran out or the field is malformed. */
+/* Reads a field of a column of that type, `binary` or in text; texts stay in the result, or are made in the arena.
+ * False if memory ran out or the field is malformed. */
 bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid type, bool binary, lido__arena *arena,
                                lido_value *value);
 

@@ -169,8 +169,8 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
     }
 }
 
-/* Whether the end of the answer is here already, so that nobody needs to be told. What comes before it is dropped, but not an
- * error. */
+/* Whether the end of the answer is here already, so that nobody needs to be told. What comes before it is dropped, but
+ * not an error. */
 static bool stream_has_ended(postgres_connection *connection, lido_error *error) {
     PGresult *result;
     if (PQconsumeInput(connection->wire) == 0)

@@ -162,8 +162,8 @@ bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
     return lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text);
 }
 
-/* Where more comes after it, COMMIT stands behind a Sync of its own, so that it ends the transaction of a statement that
- * failed, too, and the next one's can begin. */
+/* Where more comes after it, COMMIT stands behind a Sync of its own, so that it ends the transaction of a statement
+ * that failed, too, and the next one's can begin. */
 static bool send_alone(postgres_exchange *exchange, size_t index) {
     bool more = index + 1 < exchange->end;
     return lido__postgres_send_begin(exchange, index) && lido__postgres_send_statement(exchange, index) &&

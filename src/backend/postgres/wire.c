@@ -31,8 +31,8 @@ void lido__postgres_cancel(postgres_connection *connection) {
 }
 
 /* Waiting with a deadline makes the kernel set and unset a timer each time, a thirtieth of a point select. So a
- * deadline that is far away is left to the pool's keeper, which looks every second: when it has passed, the keeper cancels at
- * the server, and the server's answer ends the wait. */
+ * deadline that is far away is left to the pool's keeper, which looks every second: when it has passed, the keeper
+ * cancels at the server, and the server's answer ends the wait. */
 static lido__await_outcome wait_for_server(postgres_connection *connection, bool write) {
     int64_t deadline = connection->deadline;
     int socket = PQsocket(connection->wire);

@@ -51,8 +51,8 @@ static void detach(void *database) {
     free(memory);
 }
 
-/* SQLite calls this while a statement runs: stops it when its deadline has passed, or it was cancelled in the moment before
- * it began, which sqlite3_interrupt does not remember. */
+/* SQLite calls this while a statement runs: stops it when its deadline has passed, or it was cancelled in the moment
+ * before it began, which sqlite3_interrupt does not remember. */
 static int look_at_deadline(void *argument) {
     sqlite_connection *connection = argument;
     if (atomic_load_explicit(&connection->cancelled, memory_order_relaxed))

@@ -1,9 +1,10 @@
 /* SQLite around a fork.
  *
- * SQLite knows by device and inode which files the process has open, and which locks it holds on them: once for the process, for
- * POSIX has no more. A child inherits that knowledge and not the locks. Opening the same file it would be taken for
- * a holder of its parent's locks: not get its own, and wait for ever for one that the parent has long given back. So in the
- * child SQLite is shown other device numbers than in its parent, and knows none of the files that it opens.
+ * SQLite knows by device and inode which files the process has open, and which locks it holds on them: once for the
+ * process, for POSIX has no more. A child inherits that knowledge and not the locks. Opening the same file it would be
+ * taken for a holder of its parent's locks: not get its own, and wait for ever for one that the parent has long given
+ * back. So in the child SQLite is shown other device numbers than in its parent, and knows none of the files that it
+ * opens.
  *
  * SQLite's own static mutexes are held across the fork: one that a thread held which the child does not have would stay
  * locked. */

@@ -160,8 +160,8 @@ static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *are
 
 static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
                         lido_value *value) {
-    /* Asked for once: each sqlite3_column_ call looks the column up again. An unprotected value is safe to read here, for a
-     * connection has one user at a time. */
+    /* Asked for once: each sqlite3_column_ call looks the column up again. An unprotected value is safe to read here,
+     * for a connection has one user at a time. */
     sqlite3_value *stored = sqlite3_column_value(statement->handle, column);
     lido_kind kind = statement->kinds[column];
     *value = lido_value_null();
