@@ -42,8 +42,8 @@ typedef struct lido_session_options {
     lido_isolation isolation; /* of each transaction */
     lido_at_end at_end;       /* see above */
     bool resolve_unknown;     /* PostgreSQL: a commit whose answer was lost is looked up by its transaction id, which
-                                       costs a round trip for each commit. It stays LIDO_UNKNOWN if the server was started
-                                       anew or another took over meanwhile, for then the id proves nothing */
+                                 costs a round trip for each commit. It stays LIDO_UNKNOWN if the server was started
+                                 anew or another took over meanwhile, for then the id proves nothing */
     int64_t statement_timeout_ms;   /* for each call that waits; 0: the engine's; -1: none */
     int64_t transaction_timeout_ms; /* from its first statement to its end; 0: the engine's; -1: none */
 } lido_session_options;

@@ -93,8 +93,9 @@ static inline lido_value lido_value_int64(int64_t integer) {
 }
 
 static inline lido_value lido_value_uint64(uint64_t integer) {
-    lido_value value = lido_value_int64((int64_t)integer);
-    if (integer > (uint64_t)INT64_MAX) {
+    lido_value value = lido_value_int64(0);
+    memcpy(&value.as.integer, &integer, sizeof integer); /* a cast of C's is a warning in C++ */
+    if (integer > INT64_MAX) {
         value.kind = LIDO_KIND_INVALID;
         value.as.text = "an unsigned integer above 9223372036854775807 fits no SQL integer";
     }

@@ -22,7 +22,7 @@ static bool draft_sslmode(lido__draft *draft, lido_origin origin, const char *wh
     if (lido__draft_text(draft, LIDO__SETTING_SSLMODE, origin, where, sslmode_of(text)))
         return true;
     if (draft->error != NULL && draft->error->category == LIDO_ERROR_CONFIGURATION)
-        lido__fault_hint(draft->error, "allowed is also true, on, yes or 1 for require; false, off, no or 0 for disable");
+        lido__fault_hint(draft->error, "allowed is also true, on, yes, 1 (require) or false, off, no, 0 (disable)");
     return false;
 }
 

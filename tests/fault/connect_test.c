@@ -29,10 +29,18 @@ static lido_error fail_to_connect(const lido_options *options, lido_category cat
     lido_error error = *lido_error_of(db);
     assert_string_equal(error.doing, "connecting");
     assert_false(error.retryable);
+    for (const char *at = error.message; *at != '\0'; at++)
+        assert_true((unsigned char)*at >= ' ');
     assert_int_equal(lido_commit(db), LIDO_ROLLED_BACK);
     lido_session_close(db);
     lido_engine_close(engine);
     return error;
+}
+
+/* What to do next is said, in these words. */
+static void expect_hint(const lido_error *error, const char *words) {
+    if (strstr(error->hint, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", error->hint, words);
 }
 
 static void expect_success(const lido_options *options) {
@@ -58,6 +66,7 @@ static void a_wrong_password_is_a_matter_of_permission(void **state) {
     assert_string_equal(error.sqlstate, "28P01");
     lido_error_format(&error, text, sizeof text);
     assert_null(strstr(text, "certainly-wrong"));
+    expect_hint(&error, "DATABASE_PASSWORD");
 }
 
 static void a_missing_password_is_said_to_be_missing(void **state) {
@@ -66,6 +75,7 @@ static void a_missing_password_is_said_to_be_missing(void **state) {
     options.password = NULL;
     lido_error error = fail_to_connect(&options, LIDO_ERROR_PERMISSION);
     assert_non_null(strstr(error.message, "password"));
+    expect_hint(&error, "~/.pgpass");
 }
 
 static void an_unknown_role_is_a_matter_of_permission(void **state) {
@@ -75,6 +85,7 @@ static void an_unknown_role_is_a_matter_of_permission(void **state) {
     lido_error error = fail_to_connect(&options, LIDO_ERROR_PERMISSION);
     assert_string_equal(error.sqlstate, "28000");
     assert_non_null(strstr(error.message, "nobody_of_that_name"));
+    expect_hint(&error, "check the user");
 }
 
 static void an_unknown_database_is_a_matter_of_configuration(void **state) {
@@ -84,6 +95,7 @@ static void an_unknown_database_is_a_matter_of_configuration(void **state) {
     lido_error error = fail_to_connect(&options, LIDO_ERROR_CONFIGURATION);
     assert_string_equal(error.sqlstate, "3D000");
     assert_non_null(strstr(error.message, "no_database_of_that_name"));
+    expect_hint(&error, "CREATE DATABASE");
 }
 
 /* ---- Nobody there ---- */
@@ -94,7 +106,8 @@ static void a_port_that_nobody_listens_on_is_no_connection(void **state) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.host = "127.0.0.1";
     options.port = unused_port(port);
-    fail_to_connect(&options, LIDO_ERROR_DISCONNECTED);
+    lido_error error = fail_to_connect(&options, LIDO_ERROR_DISCONNECTED);
+    expect_hint(&error, "DATABASE_HOST and DATABASE_PORT");
 }
 
 static void a_socket_that_is_not_there_is_no_connection(void **state) {
@@ -103,6 +116,7 @@ static void a_socket_that_is_not_there_is_no_connection(void **state) {
     options.host = "/tmp/no-such-folder-for-sockets";
     lido_error error = fail_to_connect(&options, LIDO_ERROR_DISCONNECTED);
     assert_non_null(strstr(error.message, "no-such-folder-for-sockets"));
+    expect_hint(&error, "the server runs there");
 }
 
 static void an_unknown_host_is_named(void **state) {
@@ -146,12 +160,14 @@ static void a_server_that_hangs_up_is_no_connection(void **state) {
 
 static void a_server_that_speaks_http_is_no_connection(void **state) {
     (void)state;
-    fail_to_connect_to(SPEAKS_HTTP, LIDO_ERROR_DISCONNECTED);
+    lido_error error = fail_to_connect_to(SPEAKS_HTTP, LIDO_ERROR_DISCONNECTED);
+    expect_hint(&error, "a PostgreSQL server");
 }
 
 static void a_server_that_speaks_nonsense_is_no_connection(void **state) {
     (void)state;
-    fail_to_connect_to(SPEAKS_NONSENSE, LIDO_ERROR_DISCONNECTED);
+    lido_error error = fail_to_connect_to(SPEAKS_NONSENSE, LIDO_ERROR_DISCONNECTED);
+    expect_hint(&error, "a PostgreSQL server");
 }
 
 static void an_inspection_says_why_there_is_no_connection(void **state) {

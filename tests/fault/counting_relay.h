@@ -9,7 +9,7 @@
 
 #include "false_server.h"
 
-enum { COUNTED_MOST = 64, COUNTING_LOOK_MS = 10 };
+enum { COUNTED_MOST = 16384, COUNTING_LOOK_MS = 10 };
 
 typedef struct counting_relay {
     int listening;
@@ -108,7 +108,7 @@ static inline void counting_relay_start(counting_relay *self, const char *server
     memset(self, 0, sizeof *self);
     self->server_port = server_port;
     self->listening = bind_loopback(self->port);
-    assert_int_equal(listen(self->listening, COUNTED_MOST), 0);
+    assert_int_equal(listen(self->listening, SOMAXCONN), 0);
     assert_int_equal(pthread_create(&self->thread, NULL, count_serve, self), 0);
 }
 

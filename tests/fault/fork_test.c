@@ -43,11 +43,14 @@ static counting_relay between;
 static lido_engine *witness_engine; /* who asks the server, around the relay */
 static lido_engine *engine;
 
+static bool reconnects; /* no connection is used for long: they are opened and closed all the time */
+
 static lido_engine *open_engine(place where) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.pool_size = 2;
     options.max_overflow = 0;
     options.busy_timeout_ms = BUSY_MS;
+    options.pool_recycle_ms = reconnects ? 1 : -1;
     if (where == FILE_DELETE)
         options.journal_mode = "delete";
     if (!is_postgres(where))
@@ -556,7 +559,8 @@ static void any_thread_may_fork(void **state) {
     end_at(*where);
 }
 
-/* Two threads that never rest: whatever lock they hold at the moment of the fork, nobody in the child waits for it. */
+/* Two threads that never rest, opening connections, running statements and closing: whatever lock they hold at the
+ * moment of the fork, in SQLite, libpq or what is under it, nobody in the child waits for it. */
 typedef struct busy_thread {
     pthread_t thread;
     atomic_bool *stops;
@@ -580,7 +584,9 @@ static void forks_among_busy_threads_hang_nowhere(void **state) {
         skip(); /* the sanitizer's own allocator leaves its locks as they were in the fork */
     if (is_postgres(*where))
         postgres_url();
+    reconnects = true;
     begin_at(*where);
+    reconnects = false;
     atomic_bool stops = false;
     busy_thread threads[2] = {{.stops = &stops}, {.stops = &stops}};
     for (size_t i = 0; i < 2; i++)

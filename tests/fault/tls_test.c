@@ -120,6 +120,7 @@ static void expect_refused(lido_engine *engine, const char *why) {
     const lido_error *error = lido_error_of(db);
     if (strstr(error->message, why) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", error->message, why);
+    assert_non_null(strstr(error->hint, "sslmode"));
     assert_null(strstr(error->message, getenv("LIDO_TEST_POSTGRES_PASSWORD")));
     assert_string_equal(error->doing, "connecting");
     assert_true(lido__clock_now_us() - began < BOUND_MS * 1000);

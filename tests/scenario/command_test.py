@@ -403,7 +403,7 @@ class OnPostgreSQL(Query, Story):
         password = os.environ["LIDO_TEST_POSTGRES_PASSWORD"]
         run = self.assert_done(Run("check", self.loopback_url(password.replace(" ", "%20"))))
         self.assertRegex(run.out, r"(?m)^server +postgresql 1\d")
-        self.assertRegex(run.out, r"(?m)^TLS +off$")
+        self.assertRegex(run.out, r"(?m)^TLS +(off|TLSv1\.\d \S+)$")
         self.assertRegex(run.out, r"(?m)^password +\| \*\*\* +\| URL$")
         self.assertNotIn(password, run.out)
 

@@ -55,6 +55,9 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
     postgres_statement *statement = expected->statement;
     if (expected->kind == ANSWER_PREPARE || expected->kind == ANSWER_DEALLOCATE)
         statement->prepared = expected->kind == ANSWER_PREPARE;
+    if (expected->kind == ANSWER_DESCRIBE)
+        for (int i = 0; i < PQnparams(result) && i < POSTGRES_TYPES_KEPT; i++)
+            statement->types[i] = PQparamtype(result, i);
     if (expected->kind != ANSWER_RUN) {
         PQclear(result);
         return;
