@@ -31,7 +31,7 @@ LIDO_API lido_engine *lido_engine_open(const char *url, const lido_options *opti
 LIDO_API void lido_engine_close(lido_engine *engine);
 
 /* The `index`-th effective setting with its origin, for programs that want to show them. False when
- * there are no more. Never waits; safe from any thread. */
+ * there are no more, or the engine is NULL. Never waits; safe from any thread. */
 LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting);
 
 /* The pool's state and what it has counted since the engine was opened. */
@@ -52,7 +52,7 @@ typedef struct lido_pool_stats {
     int64_t use_us;           /* all use together, in microseconds, to a few milliseconds each */
 } lido_pool_stats;
 
-/* Reads them, at one moment. Never waits; safe from any thread. */
+/* Reads them, at one moment; of a NULL engine, all zero. Never waits; safe from any thread. */
 LIDO_API void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats);
 
 /* What the other side is, as lido_engine_inspect found it. Texts are cut where they do not fit. */
@@ -67,7 +67,8 @@ typedef struct lido_server {
 } lido_server;
 
 /* Takes a connection and asks the server about itself. Returns LIDO_OK and fills *server, or LIDO_ERROR
- * and fills *error (either may be NULL). Waits at most for connect_timeout and a few statements.
+ * and fills *error (either may be NULL), for a NULL engine with category misuse. Waits at most for connect_timeout and
+ * a few statements.
  * Safe from any thread. */
 LIDO_API lido_status lido_engine_inspect(lido_engine *engine, lido_server *server, lido_error *error);
 

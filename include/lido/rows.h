@@ -4,7 +4,8 @@
  * until the end of its transaction). Every function takes NULL, which a failed query returns, and then
  * finds nothing. Reading a value as something it is not makes the session fail: NULL read as an
  * integer, a text that is no number, a number too large for the C type. Nothing is cut or
- * rounded silently. All of them are for the session's own thread only. */
+ * rounded silently. All of them are for the session's own thread only; to another thread those that step or read values
+ * find nothing, as with NULL. */
 #ifndef LIDO_ROWS_H
 #define LIDO_ROWS_H
 
@@ -36,7 +37,7 @@ LIDO_API size_t lido_column_count(const lido_rows *rows);
 LIDO_API const char *lido_column_name(const lido_rows *rows, size_t index);
 
 /* The index of the first column called `name`, exactly so. If there is none, the session fails and
- * SIZE_MAX is returned, which the functions below take and find nothing. Never waits. */
+ * SIZE_MAX is returned, which the functions below take and find nothing; so also if `name` is NULL. Never waits. */
 LIDO_API size_t lido_column(lido_rows *rows, const char *name);
 
 /* The value in column `index` of the current row, as the database gave it; NULL beyond the last

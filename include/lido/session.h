@@ -49,7 +49,8 @@ typedef struct lido_session_options {
 } lido_session_options;
 
 /* Opens a session; connects to nothing yet. `options`: NULL for the defaults; copied.
- * Never NULL: where memory is short or the engine is closed, a failed session that says so.
+ * Never NULL: where memory is short, the engine is NULL or closed, or an option is out of range, a failed session that
+ * says so. With such an option it stays failed, also after lido_rollback: nothing is run, and nothing commits.
  * Never waits. To be closed by the same thread with lido_session_close. */
 LIDO_API lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options);
 
@@ -84,7 +85,8 @@ LIDO_API int lido_savepoint_begin(lido_session *session);
 
 /* Ends the savepoint and keeps its work. If something failed within it, rolls back to it instead. Savepoints
  * inside it end with it. LIDO_OK or LIDO_ROLLED_BACK; `error` (or NULL) says why. LIDO_ERROR: no such
- * savepoint. Waits only if statements sent within it have not been answered, or on failure. */
+ * savepoint is open, which `error` says and the session does not mind. Waits only if statements sent within it have
+ * not been answered, or on failure. */
 LIDO_API lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_error *error);
 
 /* Undoes what was done since the savepoint, ends it, and clears an error that happened within it; but

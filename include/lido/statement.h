@@ -20,7 +20,7 @@
 
 LIDO_BEGIN_C
 
-/* A statement's text is UTF-8 and at most 16 MiB long. */
+/* A statement's text is UTF-8 and at most 16 MiB long. `values` may be NULL if `count` is 0; else the session fails. */
 
 /* Runs a statement and returns how many rows it changed; 0 if it failed. Rows it returns are dropped. */
 LIDO_API int64_t lido_execv(lido_session *session, const char *sql, size_t count, const lido_value *values);
@@ -45,9 +45,10 @@ LIDO_API lido_value lido_query_valuev(lido_session *session, const char *sql, si
 LIDO_API int64_t lido_script(lido_session *session, const char *sql);
 
 /* The key that the database generated for the last row inserted in this transaction: SQLite's rowid,
- * PostgreSQL's lastval(), which knows nothing of transactions: ask after an INSERT only. 0 and the session fails
- * if there is none, or in autocommit mode, where the next statement may run on another connection: use RETURNING
- * there, which saves a round trip, too. */
+ * PostgreSQL's lastval(), which knows of sequences only: an INSERT into a table without one does not change it. 0
+ * and the session fails if there is none, if the transaction ran nothing that may insert (a SELECT that calls a
+ * function does not count), or in autocommit mode, where the next statement may run on another connection: use
+ * RETURNING there, which saves a round trip, too. */
 LIDO_API int64_t lido_last_key(lido_session *session);
 
 LIDO_END_C

@@ -8,9 +8,10 @@
  *
  * `db` is declared by the block. Left any other way (break, return, goto, something failed), the block rolls
  * back; `continue` counts as falling off the end. `outcome` points to a lido_status, or to a
- * lido_error, which also says why; it says LIDO_ROLLED_BACK from the start, so that it is true however the
- * block is left. longjmp out of a block is not allowed. In autocommit mode there is nothing to commit or to roll
- * back: LIDO_OK if the last statement did not fail, else LIDO_ERROR, however the block is left. */
+ * lido_error, which also says why; NULL of either type, (lido_status *)NULL, if nobody asks. It says
+ * LIDO_ROLLED_BACK from the start, so that it is true however the block is left. longjmp out of a block is not
+ * allowed. In autocommit mode there is nothing to commit or to roll back: LIDO_OK if the last statement did not
+ * fail, else LIDO_ERROR, however the block is left. */
 #ifndef LIDO_TRANSACTION_H
 #define LIDO_TRANSACTION_H
 

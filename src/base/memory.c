@@ -102,12 +102,13 @@ static lido__arena_block *arena_block_new(lido__arena *arena, size_t at_least) {
 
 void *lido__arena_allocate_slowly(lido__arena *arena, size_t size) {
     const size_t align = alignof(max_align_t);
-    if (size > SIZE_MAX - align)
+    size_t rounded = (size + align - 1) / align * align;
+    lido__arena_block *block = rounded >= size ? arena_block_new(arena, rounded) : NULL;
+    if (block == NULL) {
+        arena->out_of_memory = true;
         return NULL;
-    size = (size + align - 1) / align * align;
-    lido__arena_block *block = arena_block_new(arena, size);
-    if (block == NULL)
-        return NULL;
+    }
+    size = rounded;
     arena->next = block->bytes + size;
     arena->end = block->bytes + block->size;
     return block->bytes;
@@ -147,6 +148,7 @@ void lido__arena_reset(lido__arena *arena) {
     arena->blocks = block;
     arena->next = block != NULL ? block->bytes : NULL;
     arena->end = block != NULL ? block->bytes + block->size : NULL;
+    arena->out_of_memory = false;
 }
 
 void lido__arena_done(lido__arena *arena) {

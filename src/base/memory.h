@@ -38,10 +38,11 @@ typedef struct lido__arena {
     lido__arena_block *blocks; /* newest first; the oldest survives a reset */
     char *next;                /* free part of the newest block */
     char *end;
+    bool out_of_memory; /* an allocation failed since the last reset */
 } lido__arena;
 
 #define LIDO__ARENA_INIT \
-    { NULL, NULL, NULL }
+    { NULL, NULL, NULL, false }
 
 /* The same as lido__arena_allocate, in a new block. */
 void *lido__arena_allocate_slowly(lido__arena *arena, size_t size);

@@ -12,6 +12,8 @@ enum { ATTEMPTS = 5, DEADLINE_MS = 30000, BACKOFF_MS = 10, BACKOFF_MOST_MS = 100
 /* ---- Transactions ---- */
 
 static void outcome_begins(lido_error *error) {
+    if (error == NULL)
+        return;
     lido__fault_clear(error);
     error->status = LIDO_ROLLED_BACK;
     lido__fault_field(error->doing, sizeof error->doing, "running a transaction");
@@ -29,7 +31,8 @@ static lido_session *block_open(lido_engine *engine, const lido_session_options 
 
 lido_session *lido_block_open(lido_engine *engine, const lido_session_options *options, lido_status *outcome) {
     lido_session *session = block_open(engine, options);
-    *outcome = LIDO_ROLLED_BACK;
+    if (outcome != NULL)
+        *outcome = LIDO_ROLLED_BACK;
     if (lido__session_is_mine(session))
         session->block_status = outcome;
     return session;
@@ -40,7 +43,7 @@ lido_session *lido_block_open_error(lido_engine *engine, const lido_session_opti
     if (lido__session_is_mine(session)) {
         outcome_begins(outcome);
         session->block_error = outcome;
-    } else {
+    } else if (outcome != NULL) {
         *outcome = *lido_error_of(session);
         outcome->status = LIDO_ROLLED_BACK;
     }
@@ -115,7 +118,7 @@ lido_savepoint_block lido_savepoint_block_open_error(lido_session *session, lido
     lido_savepoint_block block = savepoint_block(session);
     block.error = outcome;
     outcome_begins(outcome);
-    if (!block.runs) {
+    if (!block.runs && outcome != NULL) {
         *outcome = *lido_error_of(session);
         outcome->status = LIDO_ROLLED_BACK;
     }
@@ -187,6 +190,7 @@ static int64_t pause_ms(int64_t backoff_ms, int attempts_made) {
 
 static lido_transact_options with_defaults(const lido_transact_options *options) {
     lido_transact_options filled = options != NULL ? *options : (lido_transact_options){.attempts = 0};
+    filled.session.at_end = LIDO_AT_END_DEFAULT;
     if (filled.attempts <= 0)
         filled.attempts = ATTEMPTS;
     if (filled.deadline_ms <= 0)

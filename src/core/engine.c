@@ -81,11 +81,15 @@ void lido_engine_close(lido_engine *engine) {
 }
 
 void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats) {
-    lido__pool_read_stats(&engine->pool, stats);
+    if (stats == NULL)
+        return;
+    *stats = (lido_pool_stats){.open = 0};
+    if (engine != NULL)
+        lido__pool_read_stats(&engine->pool, stats);
 }
 
 bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting) {
-    if (index >= engine->config.setting_count)
+    if (engine == NULL || setting == NULL || index >= engine->config.setting_count)
         return false;
     *setting = engine->config.settings[index];
     return true;
@@ -112,22 +116,34 @@ static bool measure_latency(lido_engine *engine, lido__connection *connection, l
     return done;
 }
 
+/* On a new connection rather than one from the pool: how long that takes is one of the questions. */
+static void inspect(lido_engine *engine, lido_server *server, lido_error *error) {
+    void *database;
+    lido__fault_field(server->database, sizeof server->database, engine->config.display);
+    if (!lido__pool_database(&engine->pool, &database, error))
+        return;
+    int64_t began = lido__clock_now_us();
+    lido__connection *connection = engine->backend->open(&engine->config, database, error);
+    if (connection == NULL)
+        return;
+    server->connect_us = lido__clock_now_us() - began;
+    bool done = engine->backend->inspect(connection, server, error);
+    done = done && measure_latency(engine, connection, server, error);
+    engine->backend->close(connection);
+}
+
 lido_status lido_engine_inspect(lido_engine *engine, lido_server *server, lido_error *error) {
     lido_error found = LIDO_ERROR_INIT;
     lido_server described;
     memset(&described, 0, sizeof described);
-    lido__fault_field(described.database, sizeof described.database, engine->config.display);
-    int64_t began = lido__clock_now_us();
-    /* A new connection rather than one from the pool: how long that takes is one of the questions. */
-    lido__connection *connection = engine->backend->open(&engine->config, engine->pool.database, &found);
-    if (connection != NULL) {
-        described.connect_us = lido__clock_now_us() - began;
-        bool done = engine->backend->inspect(connection, &described, &found);
-        done = done && measure_latency(engine, connection, &described, &found);
-        engine->backend->close(connection);
+    if (engine != NULL)
+        inspect(engine, &described, &found);
+    else
+        lido__fault(&found, LIDO_ERROR_MISUSE, "the engine is NULL");
+    if (found.status != LIDO_OK) {
+        lido__fault_doing(&found, "inspecting an engine");
+        lido__fault_field(found.database, sizeof found.database, engine != NULL ? engine->config.display : NULL);
     }
-    if (found.status != LIDO_OK)
-        lido__fault_field(found.database, sizeof found.database, engine->config.display);
     if (error != NULL)
         *error = found;
     if (server != NULL && found.status == LIDO_OK)

@@ -99,7 +99,8 @@ void lido_rollback(lido_session *session) {
     lido__stream_stop(session);
     lido__transaction_undo(session);
     lido__session_settle(session, LIDO_ROLLED_BACK);
-    lido__fault_clear(&session->error);
+    if (!session->failed)
+        lido__fault_clear(&session->error);
 }
 
 /* ---- Savepoints ---- */
@@ -200,12 +201,29 @@ static void tell(lido_error *told, const lido_session *session, lido_status stat
     told->status = status;
 }
 
-lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_error *error) {
-    if (!is_open(session, savepoint)) {
-        if (error != NULL)
-            *error = *lido_error_of(session);
+static lido_status refuse_release(lido_error *error, const lido_session *session, int savepoint) {
+    if (error == NULL)
+        return LIDO_ERROR;
+    if (!lido__session_is_mine(session)) {
+        *error = *lido_error_of(session);
         return LIDO_ERROR;
     }
+    lido__fault_clear(error);
+    lido__fault(error, LIDO_ERROR_MISUSE, "there is no open savepoint %d", savepoint);
+    lido__fault_doing(error, "using a savepoint");
+    if (session->savepoints > 0)
+        lido__fault_hint(error, "open are those from 1 to %d", session->savepoints);
+    else
+        lido__fault_hint(error, "none is open: a savepoint ends with its transaction, and with those around it");
+    lido__fault_field(error->database, sizeof error->database, session->engine->config.display);
+    error->file = session->file;
+    error->line = session->line;
+    return LIDO_ERROR;
+}
+
+lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_error *error) {
+    if (!is_open(session, savepoint))
+        return refuse_release(error, session, savepoint);
     lido__stream_stop(session);
     bool kept = !session->failed && keep_savepoint(session, savepoint);
     lido_status status = kept ? LIDO_OK : LIDO_ROLLED_BACK;

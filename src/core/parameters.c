@@ -5,6 +5,31 @@
 
 #include "base/convert.h"
 
+static bool has_bytes(const lido_value *value) {
+    return value->kind == LIDO_KIND_TEXT || value->kind == LIDO_KIND_JSON || value->kind == LIDO_KIND_NUMERIC ||
+           value->kind == LIDO_KIND_BLOB;
+}
+
+/* PostgreSQL ends a connection that sends it a message of 1 GiB. The other kinds take less than ALLOWANCE each. */
+static bool check_sizes(lido_session *session, const lido__sql *sql, const lido_value *values) {
+    const size_t allowance = 64;
+    const size_t most = 0x3fffffff;
+    bool postgres = session->engine->config.type == LIDO__POSTGRESQL;
+    size_t total = allowance;
+    for (size_t i = 0; i < sql->parameter_count; i++) {
+        size_t size = has_bytes(&values[i]) ? values[i].size : 0;
+        if (size > INT32_MAX)
+            return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is larger than 2 GiB",
+                                        i + 1);
+        total += size + allowance;
+        if (postgres && total > most)
+            return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                        "the parameters are too large: PostgreSQL takes less than 1 GiB in one "
+                                        "statement, all values together");
+    }
+    return true;
+}
+
 static bool check_text(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
     if (memchr(value->as.text, '\0', value->size) != NULL)
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
@@ -27,21 +52,18 @@ static bool check_value(lido_session *session, const lido__sql *sql, size_t inde
     case LIDO_KIND_DOUBLE:
     case LIDO_KIND_UUID:
     case LIDO_KIND_TIME:
+    case LIDO_KIND_BLOB:
         return true;
     case LIDO_KIND_TEXT:
     case LIDO_KIND_JSON:
     case LIDO_KIND_NUMERIC:
         return check_text(session, sql, index, value);
-    case LIDO_KIND_BLOB:
-        if (value->size > INT32_MAX)
-            break;
-        return true;
     case LIDO_KIND_INVALID:
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu: %s", index + 1,
                                     value->as.text);
     }
     return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
-                                "parameter %zu is larger than 2 GiB, or no value at all", index + 1);
+                                "parameter %zu is no value: it is of the unknown kind %d", index + 1, (int)value->kind);
 }
 
 static bool check_count(lido_session *session, const lido__sql *sql, size_t count) {
@@ -101,19 +123,20 @@ static bool arrange_by_name(lido_session *session, const lido__sql *sql, size_t 
 
 bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
     bool named = false;
+    if (count > 0 && *values == NULL)
+        return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
+                                    "the statement got %zu parameter%s, and the pointer to the values is NULL", count,
+                                    count == 1 ? "" : "s");
     for (size_t i = 0; i < count; i++)
         named = named || (*values)[i].name != NULL;
     if (named ? !arrange_by_name(session, sql, count, values) : !check_count(session, sql, count))
+        return false;
+    if (!check_sizes(session, sql, *values))
         return false;
     for (size_t i = 0; i < sql->parameter_count; i++)
         if (!check_value(session, sql, i, &(*values)[i]))
             return false;
     return true;
-}
-
-static bool has_bytes(const lido_value *value) {
-    return value->kind == LIDO_KIND_TEXT || value->kind == LIDO_KIND_JSON || value->kind == LIDO_KIND_NUMERIC ||
-           value->kind == LIDO_KIND_BLOB;
 }
 
 bool lido__parameters_copy(lido_session *session, size_t count, const lido_value **values) {

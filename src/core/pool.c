@@ -47,6 +47,19 @@ static bool start_in_child(lido__pool *pool, lido_error *error) {
     return error->status == LIDO_OK;
 }
 
+static bool is_started(lido__pool *pool, lido_error *error) {
+    return !atomic_load_explicit(&pool->forked, memory_order_relaxed) || start_in_child(pool, error);
+}
+
+bool lido__pool_database(lido__pool *pool, void **database, lido_error *error) {
+    if (!is_started(pool, error))
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    *database = pool->database;
+    pthread_mutex_unlock(&pool->lock);
+    return true;
+}
+
 void lido__pool_done(lido__pool *pool) {
     lido__pool_keeper_stop(pool);
     while (pool->inherited != NULL) {
@@ -386,7 +399,7 @@ static bool discard(lido__pool *pool, lido__connection *unfit, fitness why, lido
 
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error) {
     bool may_open;
-    if (atomic_load_explicit(&pool->forked, memory_order_relaxed) && !start_in_child(pool, error))
+    if (!is_started(pool, error))
         return NULL;
     do {
         fitness fit;

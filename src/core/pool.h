@@ -77,6 +77,9 @@ void lido__pool_done(lido__pool *pool);
  * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into. */
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error);
 
+/* What connections are opened on; in a child, its own. False with *error set. For looking around the pool. */
+bool lido__pool_database(lido__pool *pool, void **database, lido_error *error);
+
 /* Gives a connection back. One that is broken, in a transaction, too old, or of an earlier generation is closed instead
  * of being used again. */
 void lido__pool_release(lido__pool *pool, lido__connection *connection);

@@ -111,6 +111,8 @@ void lido__rows_free_all(lido_session *session) {
     free_list(session->spare);
 }
 
+/* What a stream holds besides, its current row, is left behind with the connection that it came from: it is at most one
+ * row for each stream that was open at the fork, and who lets go of it talks to the database. */
 void lido__rows_forget_all(lido_session *session) {
     for (lido_rows *at = session->rows; at != NULL; at = at->next)
         if (at != session->stream && at->result.operations != NULL)
@@ -176,38 +178,46 @@ const char *lido_column_name(const lido_rows *rows, size_t index) {
 
 /* ---- Values ---- */
 
+static bool is_readable(const lido_rows *rows) {
+    return rows != NULL && lido__session_is_mine(rows->session);
+}
+
 static void refuse_name(lido_rows *rows, const char *name) {
     char names[NAMES_TOLD_MOST] = "";
     size_t used = 0;
     for (size_t i = 0; i < rows->result.columns && used < sizeof names; i++)
         used +=
             (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", lido_column_name(rows, i));
-    lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column \"%s\" among: %s", name, names);
+    lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "there is no column \"%s\" among: %s", name, names);
 }
 
 size_t lido_column(lido_rows *rows, const char *name) {
-    for (size_t i = 0; i < lido_column_count(rows); i++)
+    if (!is_readable(rows))
+        return SIZE_MAX;
+    if (name == NULL)
+        lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "the column's name is NULL");
+    for (size_t i = 0; name != NULL && i < rows->result.columns; i++)
         if (strcmp(lido_column_name(rows, i), name) == 0)
             return i;
-    if (rows != NULL)
+    if (name != NULL)
         refuse_name(rows, name);
     return SIZE_MAX;
 }
 
-/* The current row's value; NULL without one, and then the session has failed. */
+/* The current row's value; NULL without one, and then the session has failed, if it is the caller's. */
 static const lido_value *value_at(lido_rows *rows, size_t index) {
-    if (rows == NULL)
+    if (!is_readable(rows))
         return NULL;
     if (rows->row != NULL && index < rows->result.columns)
         return &rows->row[index];
     if (index == SIZE_MAX) /* what lido_column gave for a name that is not there, and it has said so */
         return NULL;
     if (rows->row == NULL)
-        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL,
-                             "there is no current row: call lido_next first, and heed its answer");
+        lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE,
+                                     "there is no current row: call lido_next first, and heed its answer");
     else
-        lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL, "there is no column %zu: the rows have %zu", index,
-                             rows->result.columns);
+        lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "there is no column %zu: the rows have %zu",
+                                     index, rows->result.columns);
     return NULL;
 }
 
@@ -223,8 +233,8 @@ bool lido_is_null(lido_rows *rows, size_t index) {
 
 static bool refuse_value(lido_rows *rows, size_t index, const char *wanted, const char *why) {
     const char *name = lido_column_name(rows, index);
-    return lido__session_refuse(rows->session, LIDO_ERROR_TYPE, NULL, "column %zu (%s) cannot be read as %s: it %s",
-                                index, name != NULL ? name : "", wanted, why);
+    return lido__session_refuse_reading(rows->session, LIDO_ERROR_TYPE, "column %zu (%s) cannot be read as %s: it %s",
+                                        index, name != NULL ? name : "", wanted, why);
 }
 
 #define GETTER(result_type, name, empty, wanted, ...) \
@@ -273,9 +283,11 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (value_at(rows, 0) == NULL)
         return false;
     if (count != rows->result.columns)
-        return lido__session_refuse(rows->session, LIDO_ERROR_MISUSE, NULL,
-                                    "the rows have %zu columns and lido_scan got %zu targets", rows->result.columns,
-                                    count);
+        return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE,
+                                            "the rows have %zu columns and lido_scan got %zu targets",
+                                            rows->result.columns, count);
+    if (targets == NULL)
+        return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "the pointer to the targets is NULL");
     for (size_t i = 0; i < count; i++) {
         const char *why = lido__convert_target(&rows->row[i], &rows->result.arena, &targets[i]);
         if (why != NULL)

@@ -1,6 +1,7 @@
 /* Opening and closing sessions, whose they are, and the error that sticks. */
 #include "core/watch.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,19 +85,32 @@ void lido__session_fail(lido_session *session, const char *doing) {
     lido__watch_error(session);
 }
 
-bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...) {
+static void refuse(lido_session *session, lido_category category, const char *doing, const char *sql,
+                   const char *format, va_list arguments) {
     char message[sizeof session->error.message];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
     if (session->failed)
-        return false;
+        return;
+    vsnprintf(message, sizeof message, format, arguments); /* first: the arguments may be texts of the last error */
     lido__fault_clear(&session->error);
     lido__fault(&session->error, category, "%s", message);
     if (sql != NULL)
         lido__fault_field(session->error.statement, sizeof session->error.statement, sql);
-    lido__session_fail(session, sql != NULL ? "preparing a statement" : "using a session");
+    lido__session_fail(session, doing);
+}
+
+bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    refuse(session, category, sql != NULL ? "preparing a statement" : "using a session", sql, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool lido__session_refuse_reading(lido_session *session, lido_category category, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    refuse(session, category, "reading a value", NULL, format, arguments);
+    va_end(arguments);
     return false;
 }
 
@@ -119,6 +133,34 @@ void lido_fail(lido_session *session, const char *format, ...) {
     lido__session_refuse(session, LIDO_ERROR_OTHER, NULL, "%s", message);
 }
 
+static void check_choice(lido_error *error, const char *option, int found, int last, const char *last_name) {
+    if (found < 0 || found > last)
+        lido__fault(error, LIDO_ERROR_MISUSE, "the option %s is %d: 0 to %d (%s) are allowed", option, found, last,
+                    last_name);
+}
+
+static void check_timeout(lido_error *error, const char *option, int64_t found) {
+    if (found < -1)
+        lido__fault(error, LIDO_ERROR_MISUSE,
+                    "the option %s is %" PRId64 ": milliseconds, 0 (the engine's) and -1 (none) are allowed", option,
+                    found);
+}
+
+/* Options that are none fail the session for good; it goes on with the defaults, so that nobody meets the others. */
+static void check_options(lido_session *session) {
+    const lido_session_options *options = &session->options;
+    lido_error *error = &session->error;
+    check_choice(error, "isolation", (int)options->isolation, LIDO_SERIALISABLE, "LIDO_SERIALISABLE");
+    check_choice(error, "at_end", (int)options->at_end, LIDO_AT_END_ROLLBACK, "LIDO_AT_END_ROLLBACK");
+    check_timeout(error, "statement_timeout_ms", options->statement_timeout_ms);
+    check_timeout(error, "transaction_timeout_ms", options->transaction_timeout_ms);
+    if (error->status == LIDO_OK)
+        return;
+    session->options = (lido_session_options){.autocommit = false};
+    session->unusable = true;
+    lido__session_fail(session, "opening a session");
+}
+
 lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options) {
     if (engine == NULL)
         return &engineless;
@@ -128,6 +170,7 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     *session = (lido_session){.engine = engine, .owner = lido__await_self(), .process = lido__fork_count()};
     if (options != NULL)
         session->options = *options;
+    check_options(session);
     if (session->options.statement_timeout_ms == 0)
         session->options.statement_timeout_ms = engine->config.statement_timeout_ms;
     if (session->options.transaction_timeout_ms == 0)
@@ -151,7 +194,8 @@ void lido__session_release(lido_session *session) {
 lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     if (session->failed)
         session->error.status = outcome;
-    session->begun = session->failed = session->refused = session->lost = false;
+    session->begun = session->may_have_inserted = session->refused = session->lost = false;
+    session->failed = session->unusable;
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;
     session->ended = true;

@@ -36,8 +36,10 @@ struct lido_session {
 
     lido__connection *connection; /* leased; NULL: none */
     bool begun;
+    bool may_have_inserted;       /* since then: there may be a last key */
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
     bool failed;
+    bool unusable;       /* opened with options that are none: it has failed for good */
     bool refused;        /* autocommit: `failed` is for a sent statement that was not let in; others still are */
     bool lost;           /* the transaction is gone: no savepoint can clear the error */
     int failed_at;       /* how many savepoints were open when it failed */
@@ -75,6 +77,9 @@ void lido__session_fail(lido_session *session, const char *doing);
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
 bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...)
     LIDO_FORMAT(4, 5);
+/* The same for a value that was not there or was read as what it is not. */
+bool lido__session_refuse_reading(lido_session *session, lido_category category, const char *format, ...)
+    LIDO_FORMAT(3, 4);
 /* Says of the error that nobody knows whether the transaction stands. */
 void lido__session_in_doubt(lido_session *session);
 /* Gives the connection back, if there is one. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fault.h"
 #include "core/parameters.h"
@@ -53,6 +54,17 @@ static const lido__sql *scan(lido_session *session, const char *text, bool *loos
     return NULL;
 }
 
+/* By its first word; a comment may hide what it is. */
+static bool may_insert(const lido__sql *sql) {
+    static const char *const words[] = {"INSERT", "WITH",    "REPLACE", "MERGE", "COPY", "CALL",
+                                        "DO",     "EXPLAIN", "EXECUTE", "--",    "/*"};
+    const char *first = sql->text + strspn(sql->text, " \t\r\n\f;(");
+    for (size_t i = 0; sql->kind == LIDO__SQL_WRITES && i < sizeof words / sizeof words[0]; i++)
+        if (strncasecmp(first, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
 /* Puts a statement into the queue, behind BEGIN if the transaction has not begun. */
 static bool enqueue(lido_session *session, const char *text, size_t count, const lido_value *values,
                     lido__operation *operation, bool copy) {
@@ -66,8 +78,10 @@ static bool enqueue(lido_session *session, const char *text, size_t count, const
     if (lido__parameters_arrange(session, operation->sql, count, &values) &&
         (!copy || lido__parameters_copy(session, operation->count, &values)) && lido__queue_begin(session)) {
         operation->values = values;
-        if (lido__queue_add(session, operation))
+        if (lido__queue_add(session, operation)) {
+            session->may_have_inserted = session->may_have_inserted || may_insert(operation->sql);
             return true;
+        }
     }
     if (operation->loose_sql)
         lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
@@ -172,6 +186,10 @@ int64_t lido_last_key(lido_session *session) {
     if (session->options.autocommit || !session->begun) {
         lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL,
                              "the last key is known within the transaction that inserted the row; use RETURNING here");
+        return 0;
+    }
+    if (!session->may_have_inserted) { /* PostgreSQL would tell of an earlier transaction's */
+        lido__session_refuse(session, LIDO_ERROR_OTHER, NULL, "no row was inserted in this transaction");
         return 0;
     }
     return lido__queue_add(session, &asked) && lido__queue_run(session, &asked) ? asked.last_key : 0;

@@ -333,7 +333,7 @@ int main(void) {
          "misuse, preparing a statement\n"
          "misuse, reading a statement\n"
          "misuse, preparing a statement\n"
-         "misuse, using a session\n"},
+         "misuse, reading a value\n"},
         {"transaction control in SQL", story_of_transaction_control,
          "in a string 9\n"
          "in a string 9\n"},

@@ -299,6 +299,130 @@ static void story_of_many_new_columns(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* ---- When a column's type changes ---- */
+
+static const char insert_price[] = "INSERT INTO prices VALUES (?, ?)";
+
+/* An empty table whose INSERT is prepared for whole prices, on the one connection that waits to be used. */
+static void prepare_for_whole_prices(lido_engine *engine) {
+    lido_session *db = open_autocommit(engine);
+    lido_exec(db, "DEALLOCATE ALL");
+    lido_exec(db, "DROP TABLE IF EXISTS prices");
+    lido_exec(db, "CREATE TABLE prices (id integer PRIMARY KEY, price integer)");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(lido_exec(db, insert_price, i, 10), 1);
+    lido_exec(db, "DELETE FROM prices");
+    assert_false(lido_failed(db));
+    lido_session_close(db);
+}
+
+static void allow_broken_prices(lido_engine *engine) {
+    lido_session *db = open_autocommit(engine);
+    lido_exec(db, "ALTER TABLE prices ALTER price TYPE numeric");
+    assert_false(lido_failed(db));
+    lido_session_close(db);
+}
+
+static int count_prices(lido_session *db) {
+    return (int)lido_query_value(db, "SELECT count(*) FROM prices WHERE price = 1.5").as.integer;
+}
+
+/* A prepared statement keeps its parameters' types; lido prepares it anew. */
+static void story_of_another_type(lido_engine *engine) {
+    if (!scenario_is_postgres())
+        return;
+    lido_session *autocommit = open_autocommit(engine);
+    prepare_for_whole_prices(engine);
+    allow_broken_prices(engine);
+    assert_int_equal(lido_exec(autocommit, insert_price, 1, 1.5), 1);
+    assert_int_equal(count_prices(autocommit), 1);
+
+    prepare_for_whole_prices(engine);
+    allow_broken_prices(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    assert_int_equal(lido_exec(db, insert_price, 1, 1.5), 1); /* the first in its transaction */
+    assert_int_equal(count_prices(db), 1);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+
+    prepare_for_whole_prices(engine);
+    lido_query_value(db, "SELECT 1");
+    allow_broken_prices(engine);
+    lido_exec(db, insert_price, 1, 1.5); /* in the middle of it */
+    assert_true(lido_error_of(db)->retryable);
+    assert_int_equal(lido_commit(db), LIDO_ROLLED_BACK);
+    lido_query_value(db, "SELECT 1");
+    assert_int_equal(lido_exec(db, insert_price, 1, 1.5), 1);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+    lido_session_close(autocommit);
+}
+
+/* Each is a transaction of its own: what was done is not done twice, and what fails for a reason is told. */
+static void story_of_another_type_for_many(lido_engine *engine) {
+    if (!scenario_is_postgres())
+        return;
+    lido_session *db = open_autocommit(engine);
+    prepare_for_whole_prices(engine);
+    allow_broken_prices(engine);
+    lido_exec(db, "CREATE TABLE visits (at integer)");
+    for (int i = 0; i < 4; i++) {
+        lido_send(db, insert_price, i, 1.5);
+        lido_send(db, "INSERT INTO visits VALUES (?)", i);
+    }
+    lido_send(db, insert_price, 3, 1.5); /* the key is taken */
+    assert_int_equal(lido_commit(db), LIDO_ERROR);
+    assert_int_equal(lido_error_of(db)->category, LIDO_ERROR_UNIQUE);
+    assert_int_equal(count_prices(db), 4);
+    assert_int_equal(lido_query_value(db, "SELECT count(*) FROM visits").as.integer, 4);
+
+    prepare_for_whole_prices(engine);
+    lido_rows_close(lido_stream(db, "INSERT INTO prices VALUES (?, ?) RETURNING id", 1, 2));
+    allow_broken_prices(engine);
+    lido_send(db, "INSERT INTO visits VALUES (?)", 4);
+    lido_rows *stream = lido_stream(db, "INSERT INTO prices VALUES (?, ?) RETURNING id", 2, 1.5);
+    assert_true(lido_next(stream));
+    lido_rows_close(stream);
+    assert_int_equal(count_prices(db), 1);
+    assert_int_equal(lido_query_value(db, "SELECT count(*) FROM visits").as.integer, 5);
+    lido_session_close(db);
+}
+
+typedef struct bad_price {
+    int attempts;
+    const char *price;
+} bad_price;
+
+static bool insert_bad_price(lido_session *db, void *argument) {
+    bad_price *bad = argument;
+    bad->attempts++;
+    lido_exec(db, insert_price, 1, 10);
+    lido_exec(db, insert_price, 2, bad->price);
+    return true;
+}
+
+/* A value that is wrong for today's type, too, costs one more try and is then told as what it is. */
+static void story_of_a_wrong_value(lido_engine *engine) {
+    lido_error told;
+    bad_price bad = {.price = "ten"};
+    if (!scenario_is_postgres())
+        return;
+    prepare_for_whole_prices(engine);
+    for (int i = 1; i <= 3; i++) {
+        lido_transact_options options = {.error = &told};
+        bad.attempts = 0;
+        assert_int_equal(lido_transact(engine, &options, insert_bad_price, &bad), LIDO_ROLLED_BACK);
+        assert_int_equal(bad.attempts, 2);
+        assert_false(told.retryable);
+        assert_string_equal(told.sqlstate, "22P02");
+    }
+    lido_session *db = open_autocommit(engine);
+    lido_exec(db, insert_price, 1, "ten");
+    assert_string_equal(lido_error_of(db)->sqlstate, "22P02");
+    assert_false(lido_error_of(db)->retryable);
+    assert_int_equal(lido_exec(db, insert_price, 1, 10), 1);
+    lido_session_close(db);
+}
+
 int main(void) {
     const scenario scenarios[] = {
         {"a small statement cache", story_of_a_small_statement_cache,
@@ -321,6 +445,9 @@ int main(void) {
         {"forgotten statements", story_of_forgotten_statements, ""},
         {"a full cache that was forgotten", story_of_a_full_cache_that_was_forgotten, ""},
         {"many new columns", story_of_many_new_columns, "22\n"},
+        {"another type for a column", story_of_another_type, ""},
+        {"another type for a column, and many statements", story_of_another_type_for_many, ""},
+        {"a value that is wrong", story_of_a_wrong_value, ""},
     };
     return scenarios_run("prepared", scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

@@ -144,6 +144,28 @@ static void story_of_copying(lido_engine *engine) {
     lido_rollback(db);
     assert_int_equal(lido_query_value(db, "SELECT count(*) FROM items").as.integer, 3);
     lido_session_close(db);
+    db = open_autocommit(engine);
+    lido_exec(db, "COPY items FROM STDIN");
+    assert_int_equal(lido_error_of(db)->category, LIDO_ERROR_MISUSE);
+    lido_exec(db, "COPY items TO STDOUT");
+    assert_int_equal(lido_error_of(db)->category, LIDO_ERROR_MISUSE);
+    assert_int_equal(lido_query_value(db, "SELECT count(*) FROM items").as.integer, 3);
+    lido_session_close(db);
+}
+
+/* What a server says must not be taken for libpq's own distress, which costs the connection. */
+static void story_of_a_server_out_of_memory(lido_engine *engine) {
+    static const char raise[] = "DO $$ BEGIN RAISE EXCEPTION 'out of memory' USING ERRCODE = '53200'; END $$";
+    if (!scenario_is_postgres())
+        return;
+    lido_session *db = lido_session_open(engine, NULL);
+    int64_t server = lido_query_value(db, "SELECT pg_backend_pid()").as.integer;
+    lido_send(db, "SELECT 1");
+    lido_exec(db, raise);
+    assert_string_equal(lido_error_of(db)->sqlstate, "53200");
+    lido_rollback(db);
+    assert_int_equal(lido_query_value(db, "SELECT pg_backend_pid()").as.integer, server);
+    lido_session_close(db);
 }
 
 static void story_of_returning(lido_engine *engine) {
@@ -204,6 +226,22 @@ static void story_of_last_keys(lido_engine *engine) {
     saw("%d", (int)lido_last_key(db));
     saw_error(db);
     saw("%d", (int)lido_query_value(db, "INSERT INTO keyed (name) VALUES ('e') RETURNING id").as.integer);
+    lido_session_close(db);
+}
+
+/* The connection remembers a key; the transaction has none. */
+static void story_of_another_transactions_key(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, scenario_is_postgres()
+                      ? "CREATE TABLE keyed (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name text)"
+                      : "CREATE TABLE keyed (id integer PRIMARY KEY, name text)");
+    lido_exec(db, "INSERT INTO keyed (name) VALUES ('a')");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_exec(db, "UPDATE keyed SET name = 'b'");
+    SAW_REFUSAL(db, lido_last_key(db));
+    lido_exec(db, " -- 'c' is new\n insert INTO keyed (name) VALUES ('c')");
+    saw("%d", (int)lido_last_key(db));
+    saw("%s", lido_status_name(lido_commit(db)));
     lido_session_close(db);
 }
 
@@ -365,6 +403,7 @@ int main(void) {
          "ok\n"},
         {"cursors", story_of_cursors, ""},
         {"COPY", story_of_copying, ""},
+        {"a server out of memory", story_of_a_server_out_of_memory, ""},
         {"RETURNING", story_of_returning,
          "2 rows, 2 changed\n"
          "7 bed\n"
@@ -392,6 +431,10 @@ int main(void) {
          "0\n"
          "misuse\n"
          "4\n"},
+        {"another transaction's key", story_of_another_transactions_key,
+         "other error: no row was inserted in this transaction\n"
+         "2\n"
+         "ok\n"},
         {"single values", story_of_single_values,
          "null\n"
          "failed: 0\n"

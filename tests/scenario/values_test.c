@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { MEBIBYTE = 1024 * 1024 };
 
@@ -306,8 +307,38 @@ static void story_of_nulls_into_variables(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* Far too large for any database. Nobody looks into it, so it costs no memory. */
+static void story_of_giants(lido_engine *engine) {
+    enum { GIBIBYTE = 1024 * MEBIBYTE };
+    const size_t size = 3 * (size_t)GIBIBYTE;
+    void *giant = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(giant != MAP_FAILED);
+    lido_session *db = lido_session_open(engine, NULL);
+    SAW_REFUSAL(db, lido_query_value(db, "SELECT ?", lido_value_text_sized(giant, size)));
+    SAW_REFUSAL(db, lido_query_value(db, "SELECT ?", ((lido_bytes){giant, size})));
+    SAW_REFUSAL(db, lido_query_value(db, "SELECT ?", ((lido_value){.kind = (lido_kind)99})));
+    if (scenario_is_postgres()) {
+        lido_bytes half = {giant, GIBIBYTE / 2};
+        lido_error told;
+        lido_savepoint_outcome (db, &told)
+            lido_query_value(db, "SELECT length(?::bytea) + length(?::bytea)", half, half);
+        assert_int_equal(told.category, LIDO_ERROR_TYPE);
+        assert_non_null(strstr(told.message, "less than 1 GiB in one statement"));
+    }
+    saw("%s", lido_query_value(db, "SELECT 'still there'").as.text);
+    saw("%s", lido_status_name(lido_commit(db)));
+    lido_session_close(db);
+    munmap(giant, size);
+}
+
 int main(void) {
     const scenario scenarios[] = {
+        {"giants", story_of_giants,
+         "type mismatch: parameter 1 is larger than 2 GiB\n"
+         "type mismatch: parameter 1 is larger than 2 GiB\n"
+         "type mismatch: parameter 1 is no value: it is of the unknown kind 99\n"
+         "still there\n"
+         "ok\n"},
         {"integers", story_of_integers,
          "bool: true\n"
          "bool: false\n"

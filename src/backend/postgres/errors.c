@@ -26,12 +26,28 @@ static void take_message(char *text, size_t size, const char *message) {
             *at = ' ';
 }
 
+/* libpq writes each of its errors on a line of its own. A server's message that says the same has its severity before
+ * it: "ERROR:  out of memory". */
+static bool says_out_of_memory(const char *message) {
+    static const char *const texts[] = {"out of memory", "out of memory for query result",
+                                        "cannot allocate memory for input buffer",
+                                        "cannot allocate memory for output buffer"};
+    for (const char *line = message; *line != '\0'; line += strspn(line, "\n")) {
+        size_t length = strcspn(line, "\n");
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+            if (length == strlen(texts[i]) && strncmp(line, texts[i], length) == 0)
+                return true;
+        line += length;
+    }
+    return false;
+}
+
 /* libpq's own error, which did not come from the server: mostly that it had no memory for an answer. */
 static bool fault_of_libpq(postgres_connection *connection, const PGresult *result, lido_error *error) {
     const char *message = PQresultErrorMessage(result);
     if (PQstatus(connection->wire) == CONNECTION_BAD)
         return lido__postgres_fault_lost(connection, error);
-    if (strstr(message, "out of memory") != NULL)
+    if (says_out_of_memory(message))
         return lido__fault_memory(error, "reading the server's answer");
     char text[400];
     take_message(text, sizeof text, message);
@@ -67,7 +83,7 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
 }
 
 bool lido__postgres_ran_out_of_memory(const postgres_connection *connection) {
-    return strstr(PQerrorMessage(connection->wire), "out of memory") != NULL;
+    return says_out_of_memory(PQerrorMessage(connection->wire));
 }
 
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error) {

@@ -22,6 +22,7 @@ enum { POSTGRES_TYPES_KEPT = 8 };
 typedef struct postgres_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     char name[24];
+    uint64_t prepared_in; /* which transaction of the connection's */
     postgres_format format;
     Oid types[POSTGRES_TYPES_KEPT]; /* of its first parameters; 0: not known */
     bool prepared;                  /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
@@ -35,6 +36,7 @@ typedef struct postgres_connection {
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
     uint64_t statements_made;    /* names are never used again */
+    uint64_t transaction;        /* counts those begun on the connection, and batches outside of one */
     postgres_statement *retired; /* leaving; linked by next_retired until the batch is done */
     postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
     lido__arena scratch;         /* parameters on their way out; reset for each batch */
@@ -95,7 +97,7 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
 bool lido__postgres_ran_out_of_memory(const postgres_connection *connection);
 /* The connection is lost. Marks it broken and returns false. */
 bool lido__postgres_fault_lost(postgres_connection *connection, lido_error *error);
-/* No connection came about; `wire` may be NULL. */
+/* No connection came about; `wire` may be NULL. `reached`: how far it came, its status before it failed. */
 void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const char *where, lido_error *error);
 
 /* ---- parameters.c ---- */
@@ -110,7 +112,7 @@ bool lido__postgres_encode(postgres_connection *connection, const postgres_state
 /* Whether all columns' types are read in binary. */
 postgres_format lido__postgres_format_for(const PGresult *result);
 /* Reads a field of a column of that type, `binary` or in text; texts stay in the result, or are made in the arena.
- * False if memory ran out or the field is malformed. */
+ * False if memory ran out, as the arena then says, or else if the field is malformed. */
 bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid type, bool binary, lido__arena *arena,
                                lido_value *value);
 

@@ -13,6 +13,18 @@ static bool is_stale(const PGresult *result) {
                                                                    strcmp(function, "RevalidateCachedQuery") == 0));
 }
 
+/* The statement keeps the types that its parameters had when it was prepared, whatever became of the columns that they
+ * are for: a value that fits today's may be refused by yesterday's. One that is wrong is refused the same way. So this
+ * is believed once: of a statement that an earlier transaction prepared. Prepared anew, it speaks for itself. */
+static bool may_have_old_types(const postgres_exchange *exchange, const postgres_answer *expected,
+                               const PGresult *result) {
+    static const char refusals[] = "22P02 22003 22007 22008 42804 42883 42846";
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return expected->kind == ANSWER_RUN && expected->statement != NULL && sqlstate != NULL &&
+           expected->statement->prepared_in != exchange->connection->transaction &&
+           exchange->batch->operations[expected->operation].count > 0 && strstr(refusals, sqlstate) != NULL;
+}
+
 /* The server has answered operation `index` with an error: it was not done, nor what came after it up to
  * the next Sync. A farewell tells that of what came after, and of a statement in whose place it came: the server may
  * have committed before. An error of libpq's own, which has no memory for the answer, tells nothing. */
@@ -31,7 +43,10 @@ static void operation_failed(postgres_exchange *exchange, const postgres_answer 
     lido__batch *batch = exchange->batch;
     bool first = batch->error->status == LIDO_OK;
     bool uses = expected->kind == ANSWER_RUN || expected->kind == ANSWER_DEALLOCATE;
-    bool stale = uses && expected->statement != NULL && is_stale(result);
+    bool old_types = may_have_old_types(exchange, expected, result);
+    bool stale = old_types || (uses && expected->statement != NULL && is_stale(result));
+    if (old_types && !expected->statement->leaving)
+        lido__postgres_retire_statement(exchange->connection, expected->statement);
     if (batch->failed > expected->operation)
         batch->failed = expected->operation;
     lido__postgres_fault_result(exchange->connection, result, batch->error);
@@ -41,8 +56,11 @@ static void operation_failed(postgres_exchange *exchange, const postgres_answer 
         return;
     exchange->stale = expected->operation;
     batch->error->retryable = true;
-    lido__fault_hint(batch->error,
-                     "a prepared statement was dropped, or a table changed under it; run the transaction again");
+    lido__fault_hint(batch->error, old_types
+                                       ? "if a column's type was changed, run the transaction again: the statement is "
+                                         "prepared anew for it; else check the values"
+                                       : "a prepared statement was dropped, or a table changed under it; run the "
+                                         "transaction again");
 }
 
 static bool commit_was_rollback(const lido__operation *operation, PGresult *result) {
@@ -83,6 +101,7 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
 /* COPY … FROM STDIN or TO STDOUT would want data that no statement has: the connection cannot be used further. */
 static void refuse_copy(postgres_exchange *exchange, const postgres_answer *expected) {
     exchange->batch->failed = expected->operation;
+    exchange->batch->operations[expected->operation].in_doubt = false;
     exchange->connection->base.broken = true;
     lido__fault(exchange->batch->error, LIDO_ERROR_MISUSE, "COPY from or to the client cannot be run as a statement");
     lido__fault_hint(exchange->batch->error, "use INSERT, or COPY with a file on the server");

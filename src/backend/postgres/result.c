@@ -36,12 +36,18 @@ static const char *column_name(const lido__result *result, size_t index) {
 }
 
 static bool read_row(kept_rows *rows, size_t columns, int row, lido__arena *arena, lido_error *error) {
-    for (size_t i = 0; i < columns; i++)
-        if (!lido__postgres_read_field(rows->result, row, (int)i, rows->types[i], rows->binary, arena,
-                                       &rows->values[i]))
-            return lido__fault(error, LIDO_ERROR_OTHER, "column %zu (%s) could not be read: no memory, or malformed", i,
-                               PQfname(rows->result, (int)i));
-    return true;
+    size_t i = 0;
+    while (i < columns &&
+           lido__postgres_read_field(rows->result, row, (int)i, rows->types[i], rows->binary, arena, &rows->values[i]))
+        i++;
+    if (i == columns)
+        return true;
+    if (arena->out_of_memory)
+        return lido__fault_memory(error, "reading a row");
+    return lido__fault(error, LIDO_ERROR_OTHER,
+                       "column %zu (%s) holds what its type cannot: the server or what is "
+                       "between it and the program is broken",
+                       i, PQfname(rows->result, (int)i));
 }
 
 static int step_kept(lido__result *result, const lido_value **row, lido_error *error) {

@@ -180,27 +180,54 @@ static bool run_stream(postgres_exchange *exchange) {
 
 /* ---- The batch ---- */
 
+static bool leave_failed_transaction(postgres_connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
+    return !connection->base.broken && (PQtransactionStatus(connection->wire) == PQTRANS_IDLE ||
+                                        lido__postgres_command(connection, "ROLLBACK", &ignored));
+}
+
+static void run_one_again(const postgres_exchange *exchange, size_t index) {
+    lido__batch *batch = exchange->batch;
+    lido__operation *operation = &batch->operations[index];
+    lido__batch one = {
+        .operations = operation, .count = 1, .deadline = batch->deadline, .failed = 1, .error = batch->error};
+    postgres_exchange again = {.connection = exchange->connection, .batch = &one, .end = 1};
+    bool done = operation->stream ? run_stream(&again) : exchange_run(&again);
+    if (!done && batch->failed > index)
+        batch->failed = index;
+}
+
+/* Of operations that stand alone, those after a stale one may have been done; what was not is each run again: another
+ * statement may have been stale, too, and its error was not kept. A stream comes last, if all before it is done. */
+static bool run_undone_again(const postgres_exchange *exchange) {
+    lido__batch *batch = exchange->batch;
+    for (size_t i = exchange->stale; i < batch->count; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        if (operation->done || operation->in_doubt)
+            continue;
+        if ((operation->stream && batch->failed < batch->count) || !leave_failed_transaction(exchange->connection))
+            break;
+        run_one_again(exchange, i);
+    }
+    return batch->failed == batch->count;
+}
+
 /* A stale statement can be prepared anew and run again only if nothing else of its transaction is lost by that. */
 static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool stream) {
     postgres_connection *connection = exchange->connection;
     lido__batch *batch = exchange->batch;
-    lido__operation *stale = &batch->operations[exchange->stale];
-    lido_error ignored = LIDO_ERROR_INIT;
+    bool alone = batch->operations[exchange->stale].alone;
     if (strcmp(batch->error->sqlstate, "26000") == 0)
         lido__postgres_forget_statements(connection);
-    else
+    else if (strcmp(batch->error->sqlstate, "0A000") == 0)
         lido__postgres_renew_statements(connection);
-    if (connection->base.broken || was_in_transaction || (!stale->alone && batch->operations[0].kind != LIDO__BEGIN))
+    if (was_in_transaction || (!alone && batch->operations[0].kind != LIDO__BEGIN) ||
+        !leave_failed_transaction(connection))
         return false;
-    if (PQtransactionStatus(connection->wire) != PQTRANS_IDLE &&
-        !lido__postgres_command(connection, "ROLLBACK", &ignored))
-        return false;
-    if (stale->alone) {
-        exchange->first = exchange->stale;
-        exchange->end = exchange->stale + 1;
-    }
     lido__fault_clear(batch->error);
     batch->failed = batch->count;
+    if (alone)
+        return run_undone_again(exchange);
     return stream ? run_stream(exchange) : exchange_run(exchange);
 }
 
@@ -231,6 +258,7 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     bool was_in_transaction = base->in_transaction;
     postgres_exchange exchange = {.connection = connection, .batch = batch, .first = 0, .end = batch->count};
     batch->failed = batch->count;
+    connection->transaction += !was_in_transaction;
     bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
     bool done = stream ? run_stream(&exchange) : exchange_run(&exchange);
     if (!done && exchange.stale != SIZE_MAX)

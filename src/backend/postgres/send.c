@@ -62,6 +62,7 @@ static postgres_statement *statement_add(postgres_connection *connection, const 
     if (statement == NULL)
         return NULL;
     snprintf(statement->name, sizeof statement->name, "lido_%llu", (unsigned long long)++connection->statements_made);
+    statement->prepared_in = connection->transaction;
     if (lido__statement_cache_add(&connection->statements, &statement->cached, sql))
         return statement;
     free(statement);

@@ -239,6 +239,7 @@ static bool read_bytea_text(const char *field, lido__arena *arena, lido_value *v
     size_t size;
     unsigned char *bytes = PQunescapeBytea((const unsigned char *)field, &size);
     char *copy = bytes != NULL ? lido__arena_copy(arena, bytes, size) : NULL;
+    arena->out_of_memory = arena->out_of_memory || bytes == NULL; /* PQunescapeBytea fails for nothing else */
     PQfreemem(bytes);
     *value = lido_value_bytes((lido_bytes){copy, size});
     return copy != NULL;
