@@ -36,8 +36,12 @@ int64_t lido__deadline_in_ms(int64_t ms) {
     return deadline_after(lido__clock_now_us(), ms);
 }
 
+int64_t lido__deadline_after_ms(int64_t moment, int64_t ms) {
+    return deadline_after(moment + TICK_MOST_US, ms);
+}
+
 int64_t lido__deadline_about_ms(int64_t ms) {
-    return deadline_after(lido__clock_recent_us() + TICK_MOST_US, ms);
+    return lido__deadline_after_ms(lido__clock_recent_us(), ms);
 }
 
 void lido__clock_replace(lido__clock_function *function) {

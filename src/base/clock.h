@@ -18,6 +18,9 @@ int64_t lido__clock_recent_us(void);
  * clock. */
 int64_t lido__deadline_about_ms(int64_t ms);
 
+/* The same for a moment that the recent clock has told. */
+int64_t lido__deadline_after_ms(int64_t moment, int64_t ms);
+
 /* The moment `ms` milliseconds from now; LIDO__NO_DEADLINE if `ms` is negative or too large to count. */
 int64_t lido__deadline_in_ms(int64_t ms);
 

@@ -359,7 +359,7 @@ typedef enum fitness { FIT, TOO_OLD, DEAD } fitness;
 
 static fitness fitness_of(const lido__pool *pool, lido__connection *connection) {
     const lido__config *config = pool->config;
-    int64_t now = lido__clock_recent_us();
+    int64_t now = connection->taken_at; /* just now */
     int64_t idle = now - connection->idle_since;
     if (now >= connection->retire_at)
         return TOO_OLD;

@@ -152,6 +152,8 @@ static bool has_transaction_timeout(const lido_session *session) {
 
 /* The statement's, or the transaction's where that comes first. */
 static int64_t deadline(lido_session *session) {
+    if (session->options.autocommit) /* the connection was taken for this alone, and the clock read then */
+        return lido__deadline_after_ms(session->connection->taken_at, session->options.statement_timeout_ms);
     int64_t of_statement = lido__deadline_about_ms(session->options.statement_timeout_ms);
     if (!has_transaction_timeout(session))
         return of_statement;

@@ -47,8 +47,10 @@ static bool fault_of_libpq(postgres_connection *connection, const PGresult *resu
     const char *message = PQresultErrorMessage(result);
     if (PQstatus(connection->wire) == CONNECTION_BAD)
         return lido__postgres_fault_lost(connection, error);
-    if (says_out_of_memory(message))
+    if (says_out_of_memory(message)) {
+        connection->base.broken = true; /* libpq may have lost count of the answers, and would wait for one for ever */
         return lido__fault_memory(error, "reading the server's answer");
+    }
     char text[400];
     take_message(text, sizeof text, message);
     return lido__fault(error, LIDO_ERROR_OTHER, "%s", text);
