@@ -26,18 +26,14 @@ static void take_message(char *text, size_t size, const char *message) {
             *at = ' ';
 }
 
-/* libpq writes each of its errors on a line of its own. A server's message that says the same has its severity before
- * it: "ERROR:  out of memory". */
+/* libpq begins a line with its own errors, and may write several without an end of line. A server's message that says the same
+ * has its severity before it: "ERROR:  out of memory". */
 static bool says_out_of_memory(const char *message) {
-    static const char *const texts[] = {"out of memory", "out of memory for query result",
-                                        "cannot allocate memory for input buffer",
-                                        "cannot allocate memory for output buffer"};
-    for (const char *line = message; *line != '\0'; line += strspn(line, "\n")) {
-        size_t length = strcspn(line, "\n");
-        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-            if (length == strlen(texts[i]) && strncmp(line, texts[i], length) == 0)
-                return true;
-        line += length;
+    for (const char *line = message; line != NULL; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, "out of memory", strlen("out of memory")) == 0 ||
+            strncmp(line, "cannot allocate memory for ", strlen("cannot allocate memory for ")) == 0)
+            return true;
     }
     return false;
 }

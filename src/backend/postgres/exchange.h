@@ -8,7 +8,6 @@
 
 typedef enum postgres_answer_kind {
     ANSWER_PREPARE,    /* of the operation's statement */
-    ANSWER_DESCRIBE,   /* of the statement's parameters, behind its preparation */
     ANSWER_RUN,        /* the operation's own */
     ANSWER_ASIDE,      /* of what surrounds it: its failure is the operation's */
     ANSWER_DEALLOCATE, /* of another statement, which leaves for it */
@@ -33,7 +32,7 @@ typedef struct postgres_exchange {
     size_t stale; /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
 } postgres_exchange;
 
-enum { ANSWERS_FOR_ONE_MOST = 8 }; /* DEALLOCATE, PREPARE, its description, BEGIN, run, Sync, COMMIT, Sync */
+enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, Sync, COMMIT, Sync */
 
 /* ---- send.c ---- */
 

@@ -3,11 +3,8 @@
  * They go as text without a type, so that the server takes each for what its place in the statement asks for, as
  * it does with a literal: 5 is a smallint, a numeric or a date's days where one is wanted, and what does not
  * fit is the server's error rather than our guess. Blobs go in binary, which text has no form for
- * that is not twice as long. So do integers, doubles and uuids where the server has said that its parameter is just
- * that: it spares both sides the digits, half a hundredth of a point select. */
-#include <endian.h>
+ * that is not twice as long. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend/postgres/postgres.h"
 #include "base/convert.h"
@@ -57,46 +54,8 @@ static const char *encode_one(const lido_value *value, lido__arena *scratch) {
     return NULL;
 }
 
-/* pg_type.dat; these numbers never change. */
-enum { TYPE_INT8 = 20, TYPE_INT4 = 23, TYPE_FLOAT8 = 701, TYPE_UUID = 2950 };
-
-static const char *put_64(uint64_t bits, lido__arena *scratch) {
-    bits = htobe64(bits);
-    return lido__arena_copy(scratch, &bits, sizeof bits);
-}
-
-static const char *put_32(uint32_t bits, lido__arena *scratch) {
-    bits = htobe32(bits);
-    return lido__arena_copy(scratch, &bits, sizeof bits);
-}
-
-/* The bytes of a value that is exactly what the parameter is; 0 for *size, if it is not. */
-static const char *encode_exactly(const lido_value *value, Oid type, lido__arena *scratch, int *size) {
-    int64_t integer = value->as.integer;
-    uint64_t bits;
-    *size = 0;
-    if (value->kind == LIDO_KIND_INT64 && type == TYPE_INT8) {
-        *size = 8;
-        return put_64((uint64_t)integer, scratch);
-    }
-    if (value->kind == LIDO_KIND_INT64 && type == TYPE_INT4 && integer >= INT32_MIN && integer <= INT32_MAX) {
-        *size = 4;
-        return put_32((uint32_t)(int32_t)integer, scratch);
-    }
-    if (value->kind == LIDO_KIND_DOUBLE && type == TYPE_FLOAT8) {
-        *size = 8;
-        memcpy(&bits, &value->as.real, sizeof bits);
-        return put_64(bits, scratch);
-    }
-    if (value->kind == LIDO_KIND_UUID && type == TYPE_UUID) {
-        *size = 16;
-        return (const char *)value->as.uuid.bytes;
-    }
-    return NULL;
-}
-
-bool lido__postgres_encode(postgres_connection *connection, const postgres_statement *statement,
-                           const lido__operation *operation, postgres_parameters *parameters) {
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation,
+                           postgres_parameters *parameters) {
     lido__arena *scratch = &connection->scratch;
     size_t count = operation->count;
     *parameters = (postgres_parameters){.count = (int)count};
@@ -110,13 +69,9 @@ bool lido__postgres_encode(postgres_connection *connection, const postgres_state
     parameters->formats = parameters->sizes + count;
     for (size_t i = 0; i < count; i++) {
         const lido_value *value = &operation->values[i];
-        Oid type = statement != NULL && i < POSTGRES_TYPES_KEPT ? statement->types[i] : 0;
-        parameters->values[i] = encode_exactly(value, type, scratch, &parameters->sizes[i]);
-        parameters->formats[i] = parameters->sizes[i] > 0 || value->kind == LIDO_KIND_BLOB;
-        if (parameters->sizes[i] == 0) {
-            parameters->values[i] = encode_one(value, scratch);
-            parameters->sizes[i] = (int)value->size;
-        }
+        parameters->values[i] = encode_one(value, scratch);
+        parameters->sizes[i] = (int)value->size;
+        parameters->formats[i] = value->kind == LIDO_KIND_BLOB;
         if (parameters->values[i] == NULL && value->kind != LIDO_KIND_NULL)
             return false;
     }

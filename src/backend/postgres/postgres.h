@@ -17,14 +17,11 @@ typedef enum postgres_format {
     POSTGRES_BINARY
 } postgres_format;
 
-enum { POSTGRES_TYPES_KEPT = 8 };
-
 typedef struct postgres_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     char name[24];
     uint64_t prepared_in; /* which transaction of the connection's */
     postgres_format format;
-    Oid types[POSTGRES_TYPES_KEPT]; /* of its first parameters; 0: not known */
     bool prepared;                  /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
     bool leaving;                   /* out of the cache; freed when the batch is done, and the server has it no more */
     struct postgres_statement *next_retired;
@@ -102,10 +99,9 @@ void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const ch
 
 /* ---- parameters.c ---- */
 
-/* Puts an operation's values into the connection's scratch; false if memory ran out. `statement`: the one that they are
- * for, as far as its parameters' types are known; NULL: unknown. */
-bool lido__postgres_encode(postgres_connection *connection, const postgres_statement *statement,
-                           const lido__operation *operation, postgres_parameters *parameters);
+/* Puts an operation's values into the connection's scratch; false if memory ran out. */
+bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation,
+                           postgres_parameters *parameters);
 
 /* ---- values.c ---- */
 

@@ -73,9 +73,6 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
     postgres_statement *statement = expected->statement;
     if (expected->kind == ANSWER_PREPARE || expected->kind == ANSWER_DEALLOCATE)
         statement->prepared = expected->kind == ANSWER_PREPARE;
-    if (expected->kind == ANSWER_DESCRIBE)
-        for (int i = 0; i < PQnparams(result) && i < POSTGRES_TYPES_KEPT; i++)
-            statement->types[i] = PQparamtype(result, i);
     if (expected->kind != ANSWER_RUN) {
         PQclear(result);
         return;
@@ -134,8 +131,10 @@ static bool read_answer(postgres_exchange *exchange, const postgres_answer *expe
     postgres_connection *connection = exchange->connection;
     lido__batch *batch = exchange->batch;
     bool lost;
+    bool answered = false;
     PGresult *result;
     while ((result = lido__postgres_next_result(connection, &lost, batch->error)) != NULL) {
+        answered = true;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
             PQclear(result);
             return true; /* no NULL follows it */
@@ -144,7 +143,11 @@ static bool read_answer(postgres_exchange *exchange, const postgres_answer *expe
         if (connection->base.broken)
             return false;
     }
-    return !lost;
+    if (lost || answered)
+        return !lost;
+    /* Every thing sent has a result, unless libpq had no memory for it; which it has for the next ones is not known. */
+    connection->base.broken = true;
+    return lido__fault_memory(batch->error, "reading the server's answer");
 }
 
 static void read_all(postgres_exchange *exchange) {

@@ -108,17 +108,14 @@ bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t index) {
     if (statement == NULL)
         return lido__fault_memory(exchange->batch->error, "preparing a statement");
     expect(exchange, ANSWER_PREPARE, index, statement);
-    if (!PQsendPrepare(connection->wire, statement->name, sql->translated, 0, NULL))
-        return false;
-    expect(exchange, ANSWER_DESCRIBE, index, statement);
-    return PQsendDescribePrepared(connection->wire, statement->name);
+    return PQsendPrepare(connection->wire, statement->name, sql->translated, 0, NULL);
 }
 
 static bool send_run(postgres_exchange *exchange, size_t index, postgres_statement *statement) {
     postgres_connection *connection = exchange->connection;
     lido__operation *operation = &exchange->batch->operations[index];
     postgres_parameters with;
-    if (!lido__postgres_encode(connection, statement, operation, &with))
+    if (!lido__postgres_encode(connection, operation, &with))
         return lido__fault_memory(exchange->batch->error, "sending the parameters");
     expect(exchange, ANSWER_RUN, index, statement);
     if (statement != NULL)
