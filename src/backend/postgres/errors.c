@@ -26,8 +26,8 @@ static void take_message(char *text, size_t size, const char *message) {
             *at = ' ';
 }
 
-/* libpq begins a line with its own errors, and may write several without an end of line. A server's message that says the same
- * has its severity before it: "ERROR:  out of memory". */
+/* libpq begins a line with its own errors, and may write several without an end of line. A server's message that
+ * says the same has its severity before it: "ERROR:  out of memory". */
 static bool says_out_of_memory(const char *message) {
     for (const char *line = message; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';

@@ -22,8 +22,8 @@ typedef struct postgres_statement {
     char name[24];
     uint64_t prepared_in; /* which transaction of the connection's */
     postgres_format format;
-    bool prepared;                  /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
-    bool leaving;                   /* out of the cache; freed when the batch is done, and the server has it no more */
+    bool prepared; /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
+    bool leaving;  /* out of the cache; freed when the batch is done, and the server has it no more */
     struct postgres_statement *next_retired;
 } postgres_statement;
 

@@ -131,23 +131,21 @@ static bool read_answer(postgres_exchange *exchange, const postgres_answer *expe
     postgres_connection *connection = exchange->connection;
     lido__batch *batch = exchange->batch;
     bool lost;
-    bool answered = false;
     PGresult *result;
     while ((result = lido__postgres_next_result(connection, &lost, batch->error)) != NULL) {
-        answered = true;
         if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
             PQclear(result);
-            return true; /* no NULL follows it */
+            if (expected->kind == ANSWER_SYNC)
+                return true; /* no NULL follows it */
+            /* libpq drops a description that it has no memory for, and what comes next takes its place. */
+            connection->base.broken = true;
+            return lido__fault_memory(batch->error, "reading the server's answer");
         }
         lido__postgres_sort_result(exchange, expected, result);
         if (connection->base.broken)
             return false;
     }
-    if (lost || answered)
-        return !lost;
-    /* Every thing sent has a result, unless libpq had no memory for it; which it has for the next ones is not known. */
-    connection->base.broken = true;
-    return lido__fault_memory(batch->error, "reading the server's answer");
+    return !lost;
 }
 
 static void read_all(postgres_exchange *exchange) {
