@@ -137,7 +137,7 @@ static bool read_answer(postgres_exchange *exchange, const postgres_answer *expe
             PQclear(result);
             if (expected->kind == ANSWER_SYNC)
                 return true; /* no NULL follows it */
-            /* libpq drops a description that it has no memory for, and what comes next takes its place. */
+            /* A Sync out of turn: libpq dropped a result that it had no memory for, and this took its place. */
             connection->base.broken = true;
             return lido__fault_memory(batch->error, "reading the server's answer");
         }
