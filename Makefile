@@ -4,6 +4,7 @@ help:
 	@echo 'make run                    build, and run the example (SQLite unless DATABASE_TYPE or DATABASE_URL is set)'
 	@echo 'make test [TESTS="NAME …"]  everything that is checked; make quick: with one build by gcc only'
 	@echo 'make soak                   half an hour of random faults: a bank, a proxy, restarts'
+	@echo 'make fuzz                   ten minutes of garbage for each reader of texts, never the same'
 	@echo 'make bench [BENCH="NAME …"] measure against libpq and SQLite themselves'
 	@echo 'make coverage               how many of the lines of src/ the tests run'
 	@echo 'make install [PREFIX=/usr] [DESTDIR=…]'
@@ -34,6 +35,10 @@ soak:
 	@scripts/install-dependencies test
 	@LIDO_SOAK_SECONDS=$${LIDO_SOAK_SECONDS:-600} tests/run --quick fault/bank fault/proxy fault/restart
 
+fuzz:
+	@scripts/install-dependencies test
+	@tests/run --fuzz
+
 bench: program
 	@scripts/install-dependencies test
 	@tests/support/with-postgres build/bench/lido-bench $(BENCH)
@@ -54,4 +59,4 @@ format:
 clean:
 	@rm -rf build build-*
 
-.PHONY: help program run test quick soak bench coverage install format clean
+.PHONY: help program run test quick soak fuzz bench coverage install format clean

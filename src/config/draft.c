@@ -14,18 +14,12 @@ static bool refuse(lido__draft *draft, const lido__setting_rule *rule, const cha
                        lido__quote(text, quote), lido__allowed(rule, false, allowed));
 }
 
-/* Whether `text` up to `size` is a number from 1 to 65535. */
-static bool is_port(const char *text, size_t size) {
-    int64_t port = 0;
-    return strspn(text, "0123456789") >= size && lido__int64_parse(text, size, &port) && port >= 1 && port <= 65535;
-}
-
 static bool are_ports(const char *text) {
     bool several = strchr(text, ',') != NULL;
     for (;;) {
         size_t size = strcspn(text, ",");
         bool left_to_libpq = size == 0 && several;
-        if (!left_to_libpq && !is_port(text, size))
+        if (!left_to_libpq && !lido__port_allowed(text, size))
             return false;
         if (text[size] == '\0')
             return true;

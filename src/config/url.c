@@ -8,6 +8,7 @@
 
 #include "base/convert.h"
 #include "base/fault.h"
+#include "config/value.h"
 
 #define FORMS "sqlite:///items.db, sqlite:////folder/items.db or postgresql://user:password@host:5432/name"
 
@@ -169,13 +170,11 @@ static bool split_host(url_reader *reader, span element, span *name, span *port,
 
 /* Only digits are shown: with the host forgotten, "user:password/name", a password stands where the port should. */
 static bool check_port(url_reader *reader, span port) {
-    int64_t number = 0;
+    if (lido__port_allowed(port.at, port.size))
+        return true;
     bool digits = true;
     for (size_t at = 0; at < port.size; at++)
         digits = digits && port.at[at] >= '0' && port.at[at] <= '9';
-    if (port.size > 0 && port.size <= 5 && digits && lido__int64_parse(port.at, port.size, &number) && number >= 1 &&
-        number <= 65535)
-        return true;
     if (port.size == 0)
         return lido__fault(reader->error, LIDO_ERROR_CONFIGURATION,
                            "%s's port is empty: allowed is 1 to 65535, or no ':' before it", reader->called);

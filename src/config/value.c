@@ -131,6 +131,16 @@ const char *lido__number_format(const lido__setting_rule *rule, int64_t number, 
     return text;
 }
 
+bool lido__port_allowed(const char *text, size_t size) {
+    int32_t port = 0;
+    for (size_t at = 0; at < size; at++) {
+        if (size > 5 || text[at] < '0' || text[at] > '9')
+            return false;
+        port = port * 10 + (text[at] - '0');
+    }
+    return port >= 1 && port <= 65535;
+}
+
 const char *lido__word_find(const lido__setting_rule *rule, const char *text) {
     size_t size = strlen(text);
     for (const char *word = rule->words; word != NULL;) {

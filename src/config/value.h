@@ -19,6 +19,9 @@ enum { LIDO__NUMBER_SIZE = 48 };
 /* The number as text that lido__number_read reads back as the same: "30 s", "8 MiB", "never". Returns `text`. */
 const char *lido__number_format(const lido__setting_rule *rule, int64_t number, char text[LIDO__NUMBER_SIZE]);
 
+/* Whether text[0..size) is a port, 1 to 65535, as a URL may hold it too: digits alone, and at most five of them. */
+bool lido__port_allowed(const char *text, size_t size);
+
 /* Where a word, given in any case, stands in the rule's words; NULL if it is none of them. */
 const char *lido__word_find(const lido__setting_rule *rule, const char *text);
 

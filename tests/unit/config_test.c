@@ -243,6 +243,7 @@ static void test_faulty_variables_are_named(void **state) {
         {"DATABASE_HOST", "[::1]", "DATABASE_HOST is \"[::1]\""},
         {"DATABASE_HOST", "h1,,h2", "DATABASE_HOST is \"h1,,h2\""},
         {"DATABASE_PORT", "70000", "DATABASE_PORT is \"70000\": allowed is 1 to 65535"},
+        {"DATABASE_PORT", "005432", "DATABASE_PORT is \"005432\""},
         {"DATABASE_PORT", "5432x", "DATABASE_PORT is \"5432x\""},
         {"DATABASE_PORT", "+5432", "DATABASE_PORT is \"+5432\""},
         {"DATABASE_PORT", "1,2", "DATABASE_PORT lists 2 ports, but there is 1 host"},

@@ -222,6 +222,7 @@ static void test_faulty_urls_say_what_is_wrong(void **state) {
         {"postgresql://[::1/db", "begins with '[' and has no ']'"},
         {"postgresql://[::1]5432/db", "something other than ':' and a port"},
         {"postgresql://[]/db", "brackets with no address in them"},
+        {"postgresql://h/db?port=000001", "port is \"000001\": allowed is 1 to 65535"},
         {"postgresql://h/db?port=1,2", "the URL's port lists 2 ports, but there is 1 host"},
         {"sqlite://?dbname=items.db", "the URL gives dbname twice: allowed is once"},
         {"postgresql://a%2Cb/db", "the URL's host has an encoded comma"},
