@@ -49,6 +49,15 @@ typedef struct lido__wait {
 /* Waits. `deadline`: a moment of lido__clock_now_us, or LIDO__NO_DEADLINE. */
 lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline);
 
+/* For a loop that looks again and again, a few times: lets the processor's other half go first. */
+static inline void lido__await_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 /* Who is running: a number that no other thread has had, in this process or in those it was forked from. Sessions
  * belong to it. */
 uint64_t lido__await_self(void);

@@ -23,6 +23,15 @@
 typedef struct lido__backend lido__backend;
 typedef struct lido__result lido__result;
 
+/* Who has a connection; written by who takes it, read by anybody. */
+typedef struct lido__holder {
+    _Atomic(const void *) session;
+    atomic_uint_fast64_t owner; /* the session's thread */
+    _Atomic(const char *) file; /* taken where */
+    atomic_int line;
+    atomic_int_fast64_t since;
+} lido__holder;
+
 /* The part of a connection that every backend has, as the first member of its own struct. */
 typedef struct lido__connection {
     const lido__backend *backend;
@@ -31,27 +40,29 @@ typedef struct lido__connection {
 
     bool server_gone; /* the server went, or became one that refuses writes: others are no better; set by the backend */
 
-    /* The pool's; backends do not touch them. Under the pool's lock, except `last_sql`. */
-    struct lido__connection *next;     /* in the idle list, or in that of those in use */
-    struct lido__connection *previous; /* in that of those in use */
-    uint64_t number;                   /* which of the pool's connections it is, from 1 */
-    uint64_t generation;               /* of the pool when it was opened: an older one is not used again */
-    int64_t retire_at;                 /* moments of the monotonic clock */
+    /* The pool's; backends write `wait_until` alone, and look at `stop`. Those that are not atomic belong to whoever
+     * has the connection to himself: its holder, or who has taken it out to close it. */
+    struct lido__connection *next; /* in a list of some that were taken out */
+    unsigned place;                /* in the pool's table */
+    uint64_t number;               /* which of the pool's connections it is, from 1 */
+    uint64_t generation;           /* of the pool when it was opened: an older one is not used again */
+    int64_t retire_at;             /* moments of the monotonic clock */
     int64_t idle_since;
-    int64_t taken_at;
-    const void *holder;      /* who has it: a session */
-    uint64_t owner;          /* in which thread */
-    const char *holder_file; /* taken where */
-    int holder_line;
-    bool leak_told;
-    int cancels;  /* how many are being sent to it: until they are, it is not used again, nor closed */
-    bool left;    /* its holder gave it back meanwhile: the last who cancels closes it */
     bool watched; /* the pool's keeper looks at `wait_until` */
+
+    atomic_bool stop;          /* what runs is cancelled; set before `cancel` is called */
+    atomic_uint_fast64_t hold; /* see core/hold.h, and for the next two */
+    lido__holder holder;
+    _Atomic(const lido__sql *) last_sql; /* what its holder ran last; one of the engine's, or NULL */
+    atomic_uint_fast64_t uses;           /* how often it was taken off the stack of idle ones; */
+    atomic_int_fast64_t use_us;          /* how long it was held, all together */
     _Atomic int64_t
-        wait_until;      /* the holder's: what it waits for on the network must have come by then; else far away */
+        wait_until; /* the holder's: what it waits for on the network must have come by then; else far away */
+
+    /* Under the pool's lock. */
+    bool left;           /* its holder gave it back while it was being cancelled: the last who cancels closes it */
+    uint64_t leak_told;  /* the time that it was held too long and that was told */
     int64_t given_until; /* the keeper's: how long it has given a cancelled wait to end */
-    _Atomic(const lido__sql *)
-        last_sql; /* what its holder ran last, for who looks for it; one of the engine's, or NULL */
 } lido__connection;
 
 typedef enum lido__operation_kind {

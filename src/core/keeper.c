@@ -32,22 +32,28 @@ static bool has_had_its_time(const lido__pool *pool, const lido__connection *con
     return spare > 0 && most >= 0 && now - connection->idle_since >= most * 1000;
 }
 
-/* Under the lock: takes out the idle connections that have had their time, leaving pool_min_size open. */
+/* Under the lock: takes out the idle connections that have had their time, leaving pool_min_size open, and puts the
+ * others back as they were. The newest are looked at first, so those that stay open are the newest, too. */
 static lido__connection *take_surplus(lido__pool *pool, int64_t now) {
     lido__connection *surplus = NULL;
+    lido__connection *kept = NULL;
+    lido__connection *next;
     int spare = pool->open - pool->config->pool_min_size;
-    for (lido__connection **link = &pool->idle; *link != NULL;) {
-        lido__connection *at = *link;
-        if (!has_had_its_time(pool, at, now, spare)) {
-            link = &at->next;
+    for (lido__connection *at = lido__places_take_all(&pool->places); at != NULL; at = next) {
+        next = at->next;
+        bool goes = has_had_its_time(pool, at, now, spare);
+        lido__connection **to = goes ? &surplus : &kept;
+        at->next = *to;
+        *to = at;
+        if (!goes)
             continue;
-        }
         spare--;
-        if (now >= at->retire_at)
-            pool->stats.recycled++;
-        *link = at->next;
-        at->next = surplus;
-        surplus = at;
+        pool->stats.recycled += now >= at->retire_at;
+        lido__pool_take_out(pool, at);
+    }
+    for (; kept != NULL; kept = next) {
+        next = kept->next;
+        lido__places_push(&pool->places, kept);
     }
     return surplus;
 }
@@ -56,23 +62,12 @@ static void shrink(lido__pool *pool) {
     pthread_mutex_lock(&pool->lock);
     lido__connection *surplus = take_surplus(pool, lido__clock_now_us());
     pthread_mutex_unlock(&pool->lock);
-    while (surplus != NULL) {
-        lido__connection *next = surplus->next;
-        lido__pool_close_connection(pool, surplus, false);
-        lido__pool_slot_free(pool);
-        surplus = next;
-    }
+    lido__pool_close_all_in_slots(pool, surplus);
 }
 
 /* Under the lock: whether one more is to be opened ahead; the slot is taken then. */
 static bool wants_one_more(lido__pool *pool) {
-    if (pool->closed || pool->open >= pool->config->pool_min_size || !lido__pool_has_room(pool))
-        return false;
-    if (pool->down && (pool->probing || lido__clock_now_us() < pool->down_until))
-        return false;
-    pool->probing = pool->down;
-    pool->open++;
-    return true;
+    return !pool->closed && pool->open < pool->config->pool_min_size && lido__pool_take_slot(pool);
 }
 
 /* A connection opened ahead goes the way of one given back. */
@@ -91,9 +86,11 @@ static bool warm_up_one(lido__pool *pool) {
 /* Under the lock: a connection whose holder has waited for the network too long, counted as being cancelled; NULL:
  * none. *give_up: it was cancelled before, and nothing came of it. */
 static lido__connection *find_late(lido__pool *pool, int64_t now, bool *give_up) {
-    for (lido__connection *at = pool->used; at != NULL; at = at->next) {
+    lido__holding holding;
+    unsigned place = 0;
+    for (lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;) {
         int64_t until = atomic_load_explicit(&at->wait_until, memory_order_acquire);
-        if (now < until || at->cancels > 0)
+        if (now < until || lido__hold_cancels(at) > 0 || !lido__hold_read(at, &holding))
             continue;
         *give_up = until == at->given_until;
         int64_t more = now + CANCEL_HEARD_MOST_US;
@@ -101,8 +98,8 @@ static lido__connection *find_late(lido__pool *pool, int64_t now, bool *give_up)
         if (!atomic_compare_exchange_strong(&at->wait_until, &until, more))
             continue;
         at->given_until = more;
-        at->cancels++;
-        return at;
+        if (lido__hold_cancel(at, &holding))
+            return at;
     }
     return NULL;
 }

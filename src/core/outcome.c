@@ -17,6 +17,7 @@ static uint64_t leave(lido_session *session) {
         lido__operation rollback = {.kind = LIDO__ROLLBACK};
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
+        lido__hold_go_on(connection);
         connection->backend->run(connection, &batch); /* if it fails, the connection is not used again */
         lido__watch_reset(session, &ignored);
     }
@@ -62,8 +63,8 @@ static lido_status commit_transaction(lido_session *session) {
         lido__queue_drop(session, 0);
         return lido__session_settle(session, LIDO_OK);
     }
-    if (lido__resolve_prepare(session) && lido__queue_add(session, &commit))
-        lido__queue_run(session, &commit);
+    if (lido__resolve_prepare(session))
+        lido__queue_run_with(session, &commit);
     if (commit.done) {
         if (session->failed) /* of what befell the connection after that */
             lido__fault_clear(&session->error);
@@ -155,7 +156,7 @@ static void undo_savepoint(lido_session *session, int savepoint) {
     /* What was queued within the savepoint goes with it; what was queued before has been run long since. */
     lido__queue_drop(session, 0);
     lido_error cleared = session->error;
-    if (lido__queue_add(session, &undo) && lido__queue_run(session, NULL) && clears)
+    if (lido__queue_run_with(session, &undo) && clears)
         session->error = cleared; /* for lido_error_of, as after a transaction */
 }
 

@@ -1,14 +1,19 @@
 /* The pool: connections kept between their uses, and the queue of those who wait for one.
  *
  * The newest idle connection is used first, so that the others can grow old and go. Waiters are served in the order
- * they came: a connection given back goes straight to the oldest, and so does the right to open one.
+ * they came: a connection given back goes straight to the oldest, and so does the right to open one. Nobody is
+ * overtaken: while somebody waits, who comes goes to the end of the queue.
  *
  * When the server cannot be reached the pool is *down*: after a pause that grows with each failure, one waiter probes
  * it; the others wait for what that gives, and fail with it or go on with it. When the server was lost under a
  * connection, the whole *generation* of connections is not used again.
  *
- * The lock is a leaf: connections are opened, looked at, pinged and closed outside it, and nobody is told anything
- * under it. pool.c lends; pool_queue.c is the queue; pool_report.c looks; pool_events.c tells; keeper.c tidies. */
+ * Taking an idle connection and giving it back need no lock (places.h); all else is under the pool's. It is a leaf:
+ * connections are opened, looked at, pinged and closed outside it, and nobody is told anything under it.
+ *
+ * pool.c lends; pool_open.c opens, and knows whether the server can be reached; pool_wait.c waits, and pool_queue.c is
+ * the queue; pool_cancel.c cancels; pool_fork.c is for the child; pool_report.c looks; pool_events.c tells; keeper.c
+ * tidies. */
 #ifndef LIDO_CORE_POOL_H
 #define LIDO_CORE_POOL_H
 
@@ -19,14 +24,8 @@
 #include "await/await.h"
 #include "backend/backend.h"
 #include "core/events.h"
-
-/* Who wants a connection. */
-typedef struct lido__lease {
-    const void *holder; /* a session; for cancelling, compared and never followed */
-    uint64_t owner;     /* its thread */
-    const char *file;   /* its call */
-    int line;
-} lido__lease;
+#include "core/hold.h"
+#include "core/places.h"
 
 /* On the stack of who waits. In the queue while nothing has been decided; out of it before it is woken. */
 typedef struct lido__pool_waiter {
@@ -44,17 +43,18 @@ typedef struct lido__pool {
     atomic_bool forked;  /* this is a child that has not used the pool yet */
     lido__events events; /* the engine's listeners */
 
-    pthread_mutex_t lock; /* guards all below */
+    lido__places places; /* its stack of idle connections is open to all, its table is under the lock */
+
+    pthread_mutex_t lock; /* for writing all below; what is atomic may be read without it */
     void *database;       /* what the backend attached; changes in the child after a fork alone */
-    bool closed;
-    lido__connection *idle;      /* newest first */
-    lido__connection *used;      /* taken by somebody, newest first */
+    atomic_bool closed;
     lido__connection *inherited; /* a parent process's: disarmed, to be abandoned */
-    int open;                    /* idle, used, and being opened */
-    uint64_t generation;
+    atomic_int open;             /* idle, used, and being opened */
+    atomic_uint_fast64_t generation;
     lido__pool_waiter *oldest;
     lido__pool_waiter *newest;
-    int waiting;
+    atomic_int waiting;
+    atomic_int looks_pay; /* whether looking again before queueing has been worth it; see pool.c */
 
     bool down;
     bool probing;       /* one is at it */
@@ -62,7 +62,7 @@ typedef struct lido__pool {
     int64_t down_until; /* when the next may probe */
     lido_error reason;  /* why the last attempt failed */
 
-    lido_pool_stats stats; /* its counters; lido__pool_read_stats fills in the rest */
+    lido_pool_stats stats; /* its counters; lido__pool_read_stats adds those of the connections */
 
     pthread_t keeper;
     bool keeper_runs;
@@ -98,22 +98,55 @@ void lido__pool_before_fork(lido__pool *pool);
 void lido__pool_after_fork_in_parent(lido__pool *pool);
 void lido__pool_after_fork_in_child(lido__pool *pool);
 
-/* ---- Shared by the pool's files; all but the last two under the lock. ---- */
+/* ---- Shared by the pool's files ---- */
 
+/* pool.c, under the lock */
+/* Takes all idle connections out of the pool, to be closed outside the lock; the slots are still theirs. */
+lido__connection *lido__pool_clear_idle(lido__pool *pool);
+/* Takes out one that the caller has to himself, and adds its counts to the pool's. */
+void lido__pool_take_out(lido__pool *pool, lido__connection *connection);
+/* pool.c, outside the lock: closes one that was taken out, or a list of such, and frees the slots. Of those in a list,
+ * the ones of an earlier generation were lost. */
+void lido__pool_close_in_slot(lido__pool *pool, lido__connection *connection, bool dead);
+void lido__pool_close_all_in_slots(lido__pool *pool, lido__connection *first);
+/* Gives idle connections to those who wait, and closes those of a generation that is over. Outside the lock; needed
+ * after connections were pushed without it. */
+void lido__pool_settle(lido__pool *pool);
+
+/* pool_open.c, under the lock */
 bool lido__pool_has_room(const lido__pool *pool);
-void lido__pool_used_add(lido__pool *pool, lido__connection *connection, const lido__lease *lease);
-void lido__pool_used_remove(lido__pool *pool, lido__connection *connection);
+/* Whether there is reason to hope; if the pool is down, the caller is the prober then. */
+bool lido__pool_may_try(lido__pool *pool);
+/* Whether the caller may open a connection now; if so, it has the slot. */
+bool lido__pool_take_slot(lido__pool *pool);
+/* pool_open.c, outside the lock */
+/* Opens a connection in a slot that the caller has; it is held by `lease` then. NULL with *error set. */
+lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error);
+/* A slot has come free, and the oldest waiter gets it. */
+void lido__pool_slot_free(lido__pool *pool);
 
-/* pool_queue.c */
+/* pool_wait.c: called with the lock, which it lets go. A connection; or NULL, and the right to open one in *may_open or
+ * *error set. */
+lido__connection *lido__pool_wait(lido__pool *pool, const lido__lease *lease, bool *may_open, lido_error *error);
+
+/* pool_queue.c, under the lock */
 void lido__pool_queue_add(lido__pool *pool, lido__pool_waiter *waiter);
 lido__pool_waiter *lido__pool_queue_take(lido__pool *pool); /* the oldest; NULL: nobody waits */
 /* False if it is not in the queue any more: it was served, failed, or the pool was closed. */
 bool lido__pool_queue_remove(lido__pool *pool, lido__pool_waiter *waiter);
 /* Takes all waiters out, `why` being copied to each; wake them outside the lock with lido__pool_wake_all. */
 lido__pool_waiter *lido__pool_queue_fail(lido__pool *pool, const lido_error *why);
+/* Outside the lock. */
 void lido__pool_wake_all(lido__pool_waiter *first);
 
-/* pool_report.c */
+/* pool_cancel.c, outside the lock: cancels what runs on a connection for which the caller is counted as cancelling. */
+void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);
+
+/* pool_fork.c: whether the pool can be used; the first use in a child makes it so. */
+bool lido__pool_is_started(lido__pool *pool, lido_error *error);
+void lido__pool_abandon_inherited(lido__pool *pool);
+
+/* pool_report.c, under the lock */
 void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error);
 /* True, with *error set, if every connection is held by a thread that itself waits for one, `owner` among them. */
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error);
@@ -132,13 +165,5 @@ void lido__pool_tell_leaks(lido__pool *pool);
 /* keeper.c */
 void lido__pool_keeper_start(lido__pool *pool); /* unless it runs */
 void lido__pool_keeper_stop(lido__pool *pool);
-
-/* pool.c, outside the lock: opens a connection in a slot that the caller counted in `open`, and puts it among those in
- * use (`lease`) or the idle ones (NULL). False with *error set. */
-lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error);
-/* Outside the lock: cancels what runs on a connection whose `cancels` was counted up under it, and counts it down. */
-void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);
-/* Outside the lock: a slot has come free, and the oldest waiter gets it. */
-void lido__pool_slot_free(lido__pool *pool);
 
 #endif

@@ -64,34 +64,40 @@ void lido__pool_close_connection(lido__pool *pool, lido__connection *connection,
 
 /* ---- Staying too long ---- */
 
-/* Takes the lock: one that is held too long and was not told of since it was taken. Its texts live as long as the
- * engine. */
-static bool find_leak(lido__pool *pool, lido_event *event) {
+/* Under the lock: one that is held too long and was not told of since it was taken. */
+static lido__connection *find_leak(const lido__pool *pool, int64_t now, lido__holding *holding) {
     int64_t longest = pool->config->pool_leak_after_ms * 1000;
+    unsigned place = 0;
+    for (lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;)
+        if (lido__hold_read(at, holding) && now - holding->since >= longest && at->leak_told != holding->times)
+            return at;
+    return NULL;
+}
+
+/* Takes the lock. The event's texts live as long as the engine. */
+static bool next_leak(lido__pool *pool, lido_event *event) {
+    lido__holding holding;
     int64_t now = lido__clock_now_us();
     pthread_mutex_lock(&pool->lock);
-    lido__connection *at = pool->used;
-    while (at != NULL && (at->leak_told || now - at->taken_at < longest))
-        at = at->next;
-    if (at != NULL) {
-        const lido__sql *sql = atomic_load_explicit(&at->last_sql, memory_order_acquire);
-        at->leak_told = true;
-        *event = event_of(pool, LIDO_EVENT_LEAK, at);
-        event->session = at->holder;
-        event->file = at->holder_file;
-        event->line = at->holder_line;
-        event->duration_us = now - at->taken_at;
-        event->statement = sql != NULL ? sql->text : NULL;
+    lido__connection *leak = find_leak(pool, now, &holding);
+    if (leak != NULL) {
+        leak->leak_told = holding.times;
+        *event = event_of(pool, LIDO_EVENT_LEAK, leak);
+        event->session = holding.lease.holder;
+        event->file = holding.lease.file;
+        event->line = holding.lease.line;
+        event->duration_us = now - holding.since;
+        event->statement = holding.last != NULL ? holding.last->text : NULL;
     }
     pthread_mutex_unlock(&pool->lock);
-    return at != NULL;
+    return leak != NULL;
 }
 
 void lido__pool_tell_leaks(lido__pool *pool) {
     lido_event event;
     if (pool->config->pool_leak_after_ms < 0)
         return;
-    while (find_leak(pool, &event)) {
+    while (next_leak(pool, &event)) {
         lido__log(LIDO_LOG_WARNING, "%s: connection %" PRIu64 " is held for %" PRId64 " ms, taken at %s:%d%s%s",
                   event.database, event.connection, event.duration_us / 1000, event.file != NULL ? event.file : "?",
                   event.line, event.statement != NULL ? ", running last: " : "",

@@ -10,28 +10,53 @@
 enum { HOLDER_TEXT = 100, STATEMENT_TEXT = 32 };
 
 /* "items.c:42 for 1500 ms (UPDATE items SET …)"; the length it has. */
-static size_t describe_holder(const lido__connection *held, int64_t now, char *text, size_t size) {
+static size_t describe(const lido__holding *held, int64_t now, char *text, size_t size) {
     char statement[STATEMENT_TEXT] = "";
-    const lido__sql *sql = atomic_load_explicit(&held->last_sql, memory_order_acquire);
-    if (sql != NULL)
-        lido__fault_field(statement, sizeof statement, sql->text);
-    int length = snprintf(text, size, "%s:%d for %" PRId64 " ms%s%s%s",
-                          held->holder_file != NULL ? held->holder_file : "?", held->holder_line,
-                          (now - held->taken_at) / 1000, sql != NULL ? " (" : "", statement, sql != NULL ? ")" : "");
+    if (held->last != NULL)
+        lido__fault_field(statement, sizeof statement, held->last->text);
+    int length =
+        snprintf(text, size, "%s:%d for %" PRId64 " ms%s%s%s", held->lease.file != NULL ? held->lease.file : "?",
+                 held->lease.line, (now - held->since) / 1000, held->last != NULL ? " (" : "", statement,
+                 held->last != NULL ? ")" : "");
     return length > 0 ? (size_t)length : 0;
 }
 
-/* Those who have had theirs longest come last in the list and first here. */
+/* Whether `one` has been held longer than `other`: by when it was taken, known to a tick, and then by place. */
+static bool is_older(const lido__holding *one, unsigned one_place, const lido__holding *other, unsigned other_place) {
+    return one->since != other->since ? one->since < other->since : one_place < other_place;
+}
+
+/* Of those held, the one that comes next after *last in the order of how long; false: there is none. A few of some
+ * thousand are wanted, so all are looked at again for each. */
+static bool find_next_oldest(const lido__pool *pool, lido__holding *last, unsigned *last_place) {
+    lido__holding best;
+    unsigned best_place = 0;
+    unsigned place = 0;
+    for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;) {
+        lido__holding held;
+        if (!lido__hold_read(at, &held) || (*last_place > 0 && !is_older(last, *last_place, &held, place)))
+            continue;
+        if (best_place == 0 || is_older(&held, place, &best, best_place)) {
+            best = held;
+            best_place = place;
+        }
+    }
+    if (best_place == 0)
+        return false;
+    *last = best;
+    *last_place = best_place;
+    return true;
+}
+
+/* Those who have had theirs longest come first. */
 static void tell_holders(const lido__pool *pool, lido_error *error) {
     int64_t now = lido__clock_now_us();
     char text[sizeof error->hint] = "";
     size_t used = 0;
-    const lido__connection *at = pool->used;
-    while (at != NULL && at->next != NULL)
-        at = at->next;
-    for (; at != NULL; at = at->previous) {
+    lido__holding held;
+    for (unsigned place = 0; find_next_oldest(pool, &held, &place);) {
         char holder[HOLDER_TEXT];
-        size_t length = describe_holder(at, now, holder, sizeof holder);
+        size_t length = describe(&held, now, holder, sizeof holder);
         if (used + length + 3 >= sizeof text)
             break;
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", holder);
@@ -52,7 +77,7 @@ void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error) {
     }
     lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
                 "no connection came free within %" PRId64 " ms: all %d are in use, %d wait",
-                pool->config->pool_timeout_ms, pool->open, pool->waiting + 1);
+                pool->config->pool_timeout_ms, (int)pool->open, pool->waiting + 1);
     tell_holders(pool, error);
 }
 
@@ -65,8 +90,10 @@ static bool waits(const lido__pool *pool, uint64_t owner) {
 
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error) {
     int held = 0;
-    for (const lido__connection *at = pool->used; at != NULL; at = at->next, held++)
-        if (at->owner != owner && !waits(pool, at->owner))
+    lido__holding holding;
+    unsigned place = 0;
+    for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL; held++)
+        if (!lido__hold_read(at, &holding) || (holding.lease.owner != owner && !waits(pool, holding.lease.owner)))
             return false;
     /* One that is being opened or cancelled will come free; and while there is room, only the server is waited for. */
     if (held == 0 || held < pool->open || lido__pool_has_room(pool))
@@ -78,13 +105,18 @@ bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_erro
 }
 
 void lido__pool_read_stats(lido__pool *pool, lido_pool_stats *stats) {
+    lido__holding holding;
+    unsigned place = 0;
     pthread_mutex_lock(&pool->lock);
     *stats = pool->stats;
     stats->idle = stats->in_use = 0;
-    for (const lido__connection *at = pool->idle; at != NULL; at = at->next)
-        stats->idle++;
-    for (const lido__connection *at = pool->used; at != NULL; at = at->next)
-        stats->in_use++;
+    for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;) {
+        bool held = lido__hold_read(at, &holding);
+        stats->in_use += held;
+        stats->idle += !held && !at->left; /* else it is being cancelled yet, and closed then */
+        stats->acquires += atomic_load_explicit(&at->uses, memory_order_relaxed);
+        stats->use_us += atomic_load_explicit(&at->use_us, memory_order_relaxed);
+    }
     stats->open = pool->open;
     stats->waiting = pool->waiting;
     stats->down = pool->down;

@@ -28,18 +28,23 @@ static void free_loose_sql(lido__operation *operation) {
         lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
 }
 
+/* What the session knows of an operation that is about to be run or queued. */
+static void stamp(const lido_session *session, lido__operation *operation) {
+    operation->file = session->file;
+    operation->line = session->line;
+    operation->alone = session->options.autocommit;
+    operation->read_only = session->options.read_only;
+    operation->isolation = session->options.isolation;
+    if (operation->kind == LIDO__STATEMENT || operation->kind == LIDO__LAST_KEY)
+        operation->savepoint = session->savepoints;
+}
+
 bool lido__queue_add(lido_session *session, const lido__operation *operation) {
     if (!queue_reserve(session))
         return false;
     lido__operation *added = &session->queue[session->queue_count++];
     *added = *operation;
-    added->file = session->file;
-    added->line = session->line;
-    added->alone = session->options.autocommit;
-    added->read_only = session->options.read_only;
-    added->isolation = session->options.isolation;
-    if (added->kind == LIDO__STATEMENT || added->kind == LIDO__LAST_KEY)
-        added->savepoint = session->savepoints;
+    stamp(session, added);
     return true;
 }
 
@@ -63,19 +68,19 @@ void lido__queue_drop(lido_session *session, size_t first) {
 
 /* A transaction that is known to write says so at its BEGIN: SQLite then waits for its lock there, where
  * it still can. */
-static void announce_writes(lido_session *session) {
-    lido__operation *begin = &session->queue[0];
+static void announce_writes(const lido__batch *batch) {
+    lido__operation *begin = &batch->operations[0];
     if (begin->kind != LIDO__BEGIN)
         return;
-    for (size_t i = 1; i < session->queue_count; i++) {
-        const lido__sql *sql = session->queue[i].sql;
+    for (size_t i = 1; i < batch->count; i++) {
+        const lido__sql *sql = batch->operations[i].sql;
         begin->writes = begin->writes || (sql != NULL && sql->kind == LIDO__SQL_WRITES);
     }
 }
 
-static void count_savepoints(lido_session *session) {
-    for (size_t i = 0; i < session->queue_count && session->queue[i].done; i++) {
-        const lido__operation *operation = &session->queue[i];
+static void count_savepoints(lido_session *session, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count && batch->operations[i].done; i++) {
+        const lido__operation *operation = &batch->operations[i];
         if (operation->kind == LIDO__SAVEPOINT)
             session->savepoints_sent = operation->savepoint;
         else if (operation->kind == LIDO__RELEASE || operation->kind == LIDO__ROLLBACK_TO)
@@ -126,22 +131,28 @@ static void queue_failed(lido_session *session, const lido__operation *operation
     session->failed_at = savepoints_around(operation);
 }
 
-static bool lease(lido_session *session) {
-    if (session->connection != NULL)
+static lido__operation *last_of(const lido__batch *batch) {
+    return &batch->operations[batch->count - 1];
+}
+
+/* The connection, from here on with something running on it. */
+static bool lease(lido_session *session, const lido__batch *batch) {
+    if (session->connection != NULL) {
+        lido__hold_go_on(session->connection);
         return true;
+    }
     const lido__lease lease = {session, session->owner, session->file, session->line};
     session->connection = lido__pool_acquire(&session->engine->pool, &lease, &session->error);
     if (session->connection != NULL && (!lido__watched(session, LIDO_EVENT_CHECKOUT) || lido__watch_checkout(session)))
         return true;
     lido__session_release(session);
-    queue_failed(session, &session->queue[session->queue_count - 1]);
+    queue_failed(session, last_of(batch));
     session->lost = true; /* BEGIN goes with the rest of the queue */
     return false;
 }
 
 /* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
-static void show_last_sql(lido_session *session) {
-    const lido__operation *last = &session->queue[session->queue_count - 1];
+static void show_last_sql(const lido_session *session, const lido__operation *last) {
     if (last->sql != NULL && !last->loose_sql)
         atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
 }
@@ -151,20 +162,20 @@ static bool has_transaction_timeout(const lido_session *session) {
 }
 
 /* The statement's, or the transaction's where that comes first. */
-static int64_t deadline(lido_session *session) {
+static int64_t deadline(lido_session *session, const lido__batch *batch) {
     if (session->options.autocommit) /* the connection was taken for this alone, and the clock read then */
-        return lido__deadline_after_ms(session->connection->taken_at, session->options.statement_timeout_ms);
+        return lido__deadline_after_ms(session->connection->holder.since, session->options.statement_timeout_ms);
     int64_t of_statement = lido__deadline_about_ms(session->options.statement_timeout_ms);
     if (!has_transaction_timeout(session))
         return of_statement;
-    if (session->queue[0].kind == LIDO__BEGIN)
+    if (batch->operations[0].kind == LIDO__BEGIN)
         session->transaction_deadline = lido__deadline_about_ms(session->options.transaction_timeout_ms);
     return of_statement < session->transaction_deadline ? of_statement : session->transaction_deadline;
 }
 
 /* What is quick would be done before anybody looks at the clock. */
-static bool transaction_is_in_time(lido_session *session) {
-    const lido__operation *first = &session->queue[0];
+static bool transaction_is_in_time(lido_session *session, const lido__batch *batch) {
+    const lido__operation *first = &batch->operations[0];
     if (!has_transaction_timeout(session) || first->kind == LIDO__BEGIN ||
         lido__clock_recent_us() < session->transaction_deadline)
         return true;
@@ -186,23 +197,45 @@ static void blame_transaction_timeout(lido_session *session) {
     lido__fault_field(error->hint, sizeof error->hint, "make it shorter, or raise transaction_timeout");
 }
 
-static bool run_batch(lido_session *session) {
+/* A cancel that came before the statement would find nothing to stop at the database. */
+static bool run_unless_cancelled(lido__connection *connection, lido__batch *batch) {
+    if (!atomic_load(&connection->stop))
+        return connection->backend->run(connection, batch);
+    batch->failed = 0;
+    return lido__fault(batch->error, LIDO_ERROR_CANCELLED, "cancelled before it was run");
+}
+
+static bool run_batch(lido_session *session, lido__batch *batch) {
     lido__connection *connection = session->connection;
-    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session) : 0;
-    lido__batch batch = {.operations = session->queue,
-                         .count = session->queue_count,
-                         .deadline = deadline(session),
-                         .error = &session->error};
-    show_last_sql(session);
-    bool done = connection->backend->run(connection, &batch);
-    count_savepoints(session);
+    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+    batch->deadline = deadline(session, batch);
+    show_last_sql(session, last_of(batch));
+    bool done = run_unless_cancelled(connection, batch);
+    count_savepoints(session, batch);
     if (!done) {
         blame_transaction_timeout(session);
-        queue_failed(session, &session->queue[batch.failed < batch.count ? batch.failed : batch.count - 1]);
+        queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed] : last_of(batch));
     }
     session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
     if (began != 0)
-        lido__watch_batch_ran(session, &batch, began);
+        lido__watch_batch_ran(session, batch, began);
+    return done;
+}
+
+/* Runs the batch. Afterwards the connection goes back, or waits for what comes next. */
+static bool run(lido_session *session, lido__batch *batch) {
+    if (session->error.status != LIDO_OK && !session->failed)
+        lido__fault_clear(&session->error);
+    announce_writes(batch);
+    bool done = lease(session, batch) && transaction_is_in_time(session, batch) && run_batch(session, batch);
+    const lido__operation *last = last_of(batch);
+    bool streams = last->stream && last->result->connection != NULL;
+    if (session->connection == NULL || streams)
+        return done;
+    if (session->options.autocommit)
+        lido__session_release(session);
+    else
+        lido__hold_pause(session->connection);
     return done;
 }
 
@@ -215,16 +248,26 @@ bool lido__queue_run(lido_session *session, lido__operation *last) {
     session->refused = false;
     if (session->queue_count == 0)
         return !refused;
-    if (session->error.status != LIDO_OK && !session->failed)
-        lido__fault_clear(&session->error);
-    announce_writes(session);
-    bool done = lease(session) && transaction_is_in_time(session) && run_batch(session);
-    const lido__operation *ended = &session->queue[session->queue_count - 1];
+    lido__batch batch = {.operations = session->queue, .count = session->queue_count, .error = &session->error};
+    bool done = run(session, &batch);
     if (last != NULL)
-        *last = *ended;
-    bool streams = ended->stream && ended->result->connection != NULL;
+        *last = *last_of(&batch);
     lido__queue_drop(session, 0);
-    if (session->options.autocommit && !streams)
-        lido__session_release(session);
     return done && !refused;
+}
+
+bool lido__queue_run_with(lido_session *session, lido__operation *operation) {
+    if (session->queue_count > 0 || session->refused) {
+        if (lido__queue_add(session, operation))
+            return lido__queue_run(session, operation);
+        free_loose_sql(operation);
+        return false;
+    }
+    stamp(session, operation);
+    lido__batch batch = {.operations = operation, .count = 1, .error = &session->error};
+    bool done = run(session, &batch);
+    free_loose_sql(operation);
+    if (session->arena.blocks != NULL)
+        lido__arena_reset(&session->arena);
+    return done;
 }

@@ -14,7 +14,10 @@ bool lido__resolve_prepare(lido_session *session) {
     if (!lido__queue_run(session, NULL))
         return false;
     connection = session->connection;
-    if (connection->backend->mark(connection, &session->mark, &session->error))
+    lido__hold_go_on(connection);
+    bool marked = connection->backend->mark(connection, &session->mark, &session->error);
+    lido__hold_pause(connection);
+    if (marked)
         return true;
     lido__session_fail(session, "asking for the transaction's id");
     session->lost = session->lost || connection->broken;

@@ -43,10 +43,12 @@ static void rows_unlink(lido_session *session, lido_rows *rows) {
 static void stream_ended(lido_rows *rows) {
     lido_session *session = rows->session;
     session->stream = NULL;
-    if (session->options.autocommit)
+    if (session->options.autocommit) {
         lido__session_release(session);
-    else if (session->connection->broken)
-        session->lost = true;
+        return;
+    }
+    lido__hold_pause(session->connection);
+    session->lost = session->lost || session->connection->broken;
 }
 
 /* Reading went wrong, or what a stream wrote did. */

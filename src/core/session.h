@@ -98,6 +98,9 @@ bool lido__queue_begin(lido_session *session);
 /* Runs all that is queued. The last operation's outputs go to *last, if it is not NULL. False if anything failed; the
  * session has failed, too. */
 bool lido__queue_run(lido_session *session, lido__operation *last);
+/* The same with one operation more, which is not copied if nothing else is queued; its outputs are in it. Frees its
+ * loose SQL. */
+bool lido__queue_run_with(lido_session *session, lido__operation *operation);
 /* When the open transaction must have ended; LIDO__NO_DEADLINE if it need not. */
 int64_t lido__queue_transaction_deadline(const lido_session *session);
 /* Forgets what is queued from `first` on. */

@@ -10,6 +10,8 @@ void lido__sql_cache_init(lido__sql_cache *cache, lido__database_type type) {
     atomic_init(&cache->bytes, 0);
     for (size_t i = 0; i < LIDO__SQL_CACHE_SLOTS; i++)
         atomic_init(&cache->slots[i], NULL);
+    for (size_t i = 0; i < LIDO__SQL_CACHE_CALLS; i++)
+        atomic_init(&cache->calls[i], NULL);
 }
 
 void lido__sql_cache_done(lido__sql_cache *cache) {
@@ -55,13 +57,29 @@ static lido__sql *insert(lido__sql_cache *cache, lido__sql *sql, bool *loose) {
     return sql;
 }
 
-lido__sql *lido__sql_cache_get(lido__sql_cache *cache, const char *text, bool *loose, lido_error *error) {
+static _Atomic(lido__sql *) *call_of(lido__sql_cache *cache, const char *text) {
+    uint64_t address = (uint64_t)(uintptr_t)text * 0x9e3779b97f4a7c15U; /* Fibonacci hashing: the upper bits are good */
+    return &cache->calls[(address >> 32) % LIDO__SQL_CACHE_CALLS];
+}
+
+static lido__sql *get_by_text(lido__sql_cache *cache, const char *text, bool *loose, lido_error *error) {
     size_t size;
     uint64_t hash = lido__sql_hash(text, &size);
-    *loose = false;
     lido__sql *sql = find(cache, text, size, hash);
     if (sql != NULL)
         return sql;
     sql = lido__sql_new(text, size, hash, cache->type, error);
     return sql != NULL ? insert(cache, sql, loose) : NULL;
+}
+
+lido__sql *lido__sql_cache_get(lido__sql_cache *cache, const char *text, bool *loose, lido_error *error) {
+    _Atomic(lido__sql *) *call = call_of(cache, text);
+    lido__sql *sql = atomic_load_explicit(call, memory_order_acquire);
+    *loose = false;
+    if (sql != NULL && strcmp(sql->text, text) == 0)
+        return sql;
+    sql = get_by_text(cache, text, loose, error);
+    if (sql != NULL && !*loose)
+        atomic_store_explicit(call, sql, memory_order_release);
+    return sql;
 }

@@ -8,12 +8,15 @@
 
 #include "sql/sql.h"
 
-enum { LIDO__SQL_CACHE_SLOTS = 4096, LIDO__SQL_CACHE_BYTES_MOST = 4 * 1024 * 1024 };
+enum { LIDO__SQL_CACHE_SLOTS = 4096, LIDO__SQL_CACHE_CALLS = 256, LIDO__SQL_CACHE_BYTES_MOST = 4 * 1024 * 1024 };
 
 typedef struct lido__sql_cache {
     lido__database_type type;
     atomic_size_t bytes;
     _Atomic(lido__sql *) slots[LIDO__SQL_CACHE_SLOTS]; /* open addressing; NULL: free */
+    /* By where the text stood in memory when it was asked for last: a program's literals stay there, and comparing is
+     * quicker than hashing. Only a guess; entries of `slots`. */
+    _Atomic(lido__sql *) calls[LIDO__SQL_CACHE_CALLS];
 } lido__sql_cache;
 
 void lido__sql_cache_init(lido__sql_cache *cache, lido__database_type type);

@@ -65,9 +65,15 @@ static bool may_insert(const lido__sql *sql) {
     return false;
 }
 
-/* Puts a statement into the queue, behind BEGIN if the transaction has not begun. */
-static bool enqueue(lido_session *session, const char *text, size_t count, const lido_value *values,
-                    lido__operation *operation, bool copy) {
+static void free_loose_sql(const lido__operation *operation) {
+    if (operation->loose_sql)
+        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
+}
+
+/* Makes an operation of a statement, and begins the transaction if it has not begun. Its values are the caller's, or,
+ * if it is to be sent later, copies. */
+static bool take_in(lido_session *session, const char *text, size_t count, const lido_value *values,
+                    lido__operation *operation, bool later) {
     if (!session_is_ready(session, text))
         return false;
     operation->kind = LIDO__STATEMENT;
@@ -76,21 +82,18 @@ static bool enqueue(lido_session *session, const char *text, size_t count, const
         return false;
     operation->count = operation->sql->parameter_count;
     if (lido__parameters_arrange(session, operation->sql, count, &values) &&
-        (!copy || lido__parameters_copy(session, operation->count, &values)) && lido__queue_begin(session)) {
+        (!later || lido__parameters_copy(session, operation->count, &values)) && lido__queue_begin(session)) {
         operation->values = values;
-        if (lido__queue_add(session, operation)) {
-            session->may_have_inserted = session->may_have_inserted || may_insert(operation->sql);
-            return true;
-        }
+        session->may_have_inserted = session->may_have_inserted || may_insert(operation->sql);
+        return true;
     }
-    if (operation->loose_sql)
-        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
+    free_loose_sql(operation);
     return false;
 }
 
 int64_t lido_execv(lido_session *session, const char *sql, size_t count, const lido_value *values) {
     lido__operation operation = {.kind = LIDO__STATEMENT};
-    if (!enqueue(session, sql, count, values, &operation, false) || !lido__queue_run(session, &operation))
+    if (!take_in(session, sql, count, values, &operation, false) || !lido__queue_run_with(session, &operation))
         return 0;
     return operation.affected;
 }
@@ -102,10 +105,9 @@ static lido_rows *run_for_rows(lido_session *session, const char *sql, size_t co
         return NULL;
     lido__operation operation = {.result = &rows->result, .stream = stream};
     rows->result.timeout_ms = session->options.statement_timeout_ms;
-    bool queued = enqueue(session, sql, count, values, &operation, false);
-    rows->writes =
-        queued && operation.sql->kind != LIDO__SQL_READS; /* asked before it is run, for it may be freed then */
-    if (!queued || !lido__queue_run(session, &operation)) {
+    bool taken = take_in(session, sql, count, values, &operation, false);
+    rows->writes = taken && operation.sql->kind != LIDO__SQL_READS; /* asked first, for it may be freed then */
+    if (!taken || !lido__queue_run_with(session, &operation)) {
         lido_rows_close(rows);
         return NULL;
     }
@@ -127,7 +129,12 @@ lido_rows *lido_streamv(lido_session *session, const char *sql, size_t count, co
 
 void lido_sendv(lido_session *session, const char *sql, size_t count, const lido_value *values) {
     lido__operation operation = {.kind = LIDO__STATEMENT};
-    if (!enqueue(session, sql, count, values, &operation, true)) {
+    bool taken = take_in(session, sql, count, values, &operation, true);
+    if (taken && !lido__queue_add(session, &operation)) {
+        free_loose_sql(&operation);
+        taken = false;
+    }
+    if (!taken) {
         if (lido__session_is_mine(session))
             session->refused = session->options.autocommit;
         return;
@@ -192,5 +199,5 @@ int64_t lido_last_key(lido_session *session) {
         lido__session_refuse(session, LIDO_ERROR_OTHER, NULL, "no row was inserted in this transaction");
         return 0;
     }
-    return lido__queue_add(session, &asked) && lido__queue_run(session, &asked) ? asked.last_key : 0;
+    return lido__queue_run_with(session, &asked) ? asked.last_key : 0;
 }

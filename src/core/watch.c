@@ -29,7 +29,7 @@ bool lido__watch_checkout(lido_session *session) {
 
 void lido__watch_checkin(lido_session *session) {
     lido_event event = event_of(session, LIDO_EVENT_CHECKIN);
-    event.duration_us = lido__clock_recent_us() - session->connection->taken_at;
+    event.duration_us = lido__clock_recent_us() - session->connection->holder.since;
     tell(session, &event);
 }
 
@@ -75,10 +75,10 @@ static unsigned kind_of(const lido__operation *operation) {
     }
 }
 
-int64_t lido__watch_batch_begins(lido_session *session) {
-    for (size_t i = 0; i < session->queue_count; i++) {
-        unsigned kind = kind_of(&session->queue[i]);
-        lido_event event = event_of_operation(session, (lido_event_kind)kind, &session->queue[i]);
+int64_t lido__watch_batch_begins(const lido_session *session, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        unsigned kind = kind_of(&batch->operations[i]);
+        lido_event event = event_of_operation(session, (lido_event_kind)kind, &batch->operations[i]);
         tell(session, &event);
     }
     return lido__clock_now_us();

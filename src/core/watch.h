@@ -17,9 +17,9 @@ static inline bool lido__watched(const lido_session *session, unsigned kinds) {
 bool lido__watch_checkout(lido_session *session);
 /* It is about to give it back. */
 void lido__watch_checkin(lido_session *session);
-/* What is queued sets out. Returns when. */
-int64_t lido__watch_batch_begins(lido_session *session);
-/* It was run, and is in the queue yet. */
+/* A batch sets out. Returns when. */
+int64_t lido__watch_batch_begins(const lido_session *session, const lido__batch *batch);
+/* It was run. */
 void lido__watch_batch_ran(lido_session *session, const lido__batch *batch, int64_t began);
 /* The connection was to be cleaned by a rollback. */
 void lido__watch_reset(lido_session *session, const lido_error *error);

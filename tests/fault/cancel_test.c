@@ -216,7 +216,7 @@ static void with_nothing_to_cancel_nothing_happens(void **state) {
     assert_int_equal(lido_cancel(db), LIDO_ERROR);
     lido_exec(db, "INSERT INTO cancelled VALUES (1, 1)");
     expect_no_error(db);
-    lido_cancel(db); /* between two statements */
+    assert_int_equal(lido_cancel(db), LIDO_ERROR); /* between two statements */
     lido_exec(db, "INSERT INTO cancelled VALUES (2, 2)");
     expect_no_error(db);
     assert_int_equal(lido_commit(db), LIDO_OK);

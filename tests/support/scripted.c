@@ -316,6 +316,19 @@ void assert_refused(lido_category category) {
     lido__fault_clear(&told);
 }
 
+int idle_now(lido__connection **idle, int most) {
+    int count = 0;
+    pthread_mutex_lock(&pool.lock);
+    for (lido__connection *at = lido__places_take_all(&pool.places); at != NULL; at = at->next) {
+        assert_true(count < most);
+        idle[count++] = at;
+    }
+    for (int i = count - 1; i >= 0; i--)
+        lido__places_push(&pool.places, idle[i]);
+    pthread_mutex_unlock(&pool.lock);
+    return count;
+}
+
 lido_pool_stats stats_now(void) {
     lido_pool_stats stats;
     lido__pool_read_stats(&pool, &stats);

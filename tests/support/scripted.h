@@ -100,6 +100,8 @@ lido__connection *acquire_surely(void);
 void release(lido__connection *connection);
 /* How often acquire fails now, and why. */
 void assert_refused(lido_category category);
+/* The idle connections, newest first; how many. Nobody else may use the pool meanwhile. */
+int idle_now(lido__connection **idle, int most);
 lido_pool_stats stats_now(void);
 
 /* ---- Somebody else who wants a connection ---- */

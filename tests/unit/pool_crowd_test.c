@@ -110,7 +110,7 @@ static void no_connection_is_lost_to_who_stopped_waiting(void **state) {
         assert_int_equal(players[i].shared, 0);
     }
     assert_null(last_in_queue());
-    assert_null(pool.used);
+    assert_int_equal(stats_now().in_use, 0);
     database.failures = 0;
     config.pool_timeout_ms = 20000;
     release(acquire_surely());

@@ -276,12 +276,13 @@ static void connections_do_not_age_alike(void **state) {
     make_kept_pool(MANY, 0);
     take_and_give_back(MANY);
     int64_t now = lido__clock_now_us();
-    pthread_mutex_lock(&pool.lock);
-    for (const lido__connection *at = pool.idle; at != NULL; at = at->next) {
-        assert_in_range(at->retire_at - now, 5400 * (int64_t)1000000, 6000 * (int64_t)1000000);
-        different += at->next != NULL && at->next->retire_at != at->retire_at;
+    lido__connection *idle[MANY];
+    int count = idle_now(idle, MANY);
+    assert_int_equal(count, MANY);
+    for (int i = 0; i < count; i++) {
+        assert_in_range(idle[i]->retire_at - now, 5400 * (int64_t)1000000, 6000 * (int64_t)1000000);
+        different += i > 0 && idle[i]->retire_at != idle[i - 1]->retire_at;
     }
-    pthread_mutex_unlock(&pool.lock);
     assert_true(different > MANY / 2);
 }
 

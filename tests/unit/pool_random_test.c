@@ -291,8 +291,10 @@ static void step_begin_to_cancel(int holder) {
         assert_false(lido__pool_cancel(&pool, &expected.held_by[holder]));
         return;
     }
+    lido__holding holding;
+    lido__connection *real = connection_of(number)->real;
     connection_of(number)->cancels++;
-    connection_of(number)->real->cancels++;
+    assert_true(lido__hold_read(real, &holding) && lido__hold_cancel(real, &holding));
 }
 
 static void step_end_a_cancel(void) {
@@ -355,15 +357,19 @@ static void step_change_hearing(void) {
 /* ---- Agreeing ---- */
 
 static void agree_on_lists(void) {
-    int left = expected.idle_count;
-    for (const lido__connection *at = pool.idle; at != NULL; at = at->next) {
-        assert_true(left > 0);
-        assert_ptr_equal(at, connection_of(expected.idle[--left])->real);
-    }
-    assert_int_equal(left, 0);
+    lido__connection *idle[CONNECTIONS_MOST];
+    assert_int_equal(idle_now(idle, CONNECTIONS_MOST), expected.idle_count);
+    for (int i = 0; i < expected.idle_count; i++)
+        assert_ptr_equal(idle[i], connection_of(expected.idle[expected.idle_count - 1 - i])->real);
     int held = 0;
-    for (const lido__connection *at = pool.used; at != NULL; at = at->next, held++)
-        assert_int_equal(connection_of(number_of((lido__connection *)(uintptr_t)at))->fate, HELD);
+    lido__holding holding;
+    unsigned place = 0;
+    for (lido__connection *at; (at = lido__places_next(&pool.places, &place)) != NULL;) {
+        if (!lido__hold_read(at, &holding))
+            continue;
+        held++;
+        assert_int_equal(connection_of(number_of(at))->fate, HELD);
+    }
     for (int holder = 0; holder < HOLDERS; holder++)
         held -= expected.held_by[holder] != 0;
     assert_int_equal(held, 0);

@@ -133,7 +133,9 @@ static void what_is_being_cancelled_may_be_waited_for(void **state) {
     customer waiting;
     make_pool(1, 0);
     lido__connection *cancelled = acquire_for("own", HERE, &told);
-    cancelled->cancels++; /* as by lido__pool_cancel, which is not done yet */
+    lido__holding holding;
+    assert_true(lido__hold_read(cancelled, &holding));
+    assert_true(lido__hold_cancel(cancelled, &holding)); /* as by lido__pool_cancel, which is not done yet */
     release(cancelled);
     let_queue_as(&waiting, HERE);
     lido__pool_send_cancel(&pool, cancelled, false);
@@ -306,8 +308,9 @@ static void one_that_is_cancelled_while_it_is_asked_is_not_closed_under_who_canc
     let_pings_end(false);
     let_come(&asking, true);
     wait_until_pinging(1);
+    unsigned place = 0;
     pthread_mutex_lock(&pool.lock);
-    pool.used->holder = session;
+    atomic_store(&lido__places_next(&pool.places, &place)->holder.session, session);
     pthread_mutex_unlock(&pool.lock);
     let_cancels_end(false);
     let_cancel(&canceller, 1);

@@ -55,7 +55,7 @@ static void detach(void *database) {
  * before it began, which sqlite3_interrupt does not remember. */
 static int look_at_deadline(void *argument) {
     sqlite_connection *connection = argument;
-    if (atomic_load_explicit(&connection->cancelled, memory_order_relaxed))
+    if (atomic_load_explicit(&connection->base.stop, memory_order_relaxed))
         return 1;
     if (connection->deadline == LIDO__NO_DEADLINE || lido__clock_now_us() < connection->deadline)
         return 0;
@@ -72,7 +72,7 @@ static int wait_for_lock(void *argument, int times) {
     int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
     if (connection->deadline < give_up)
         give_up = connection->deadline;
-    if (atomic_load_explicit(&connection->cancelled, memory_order_relaxed))
+    if (atomic_load_explicit(&connection->base.stop, memory_order_relaxed))
         return 0;
     if (now >= give_up) {
         connection->timed_out = now >= connection->deadline;
@@ -190,9 +190,7 @@ static bool alive(lido__connection *connection) {
 
 static void cancel(lido__connection *base, bool give_up) {
     (void)give_up;
-    sqlite_connection *connection = (sqlite_connection *)base;
-    atomic_store_explicit(&connection->cancelled, true, memory_order_relaxed);
-    sqlite3_interrupt(connection->handle);
+    sqlite3_interrupt(((sqlite_connection *)base)->handle);
 }
 
 static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {

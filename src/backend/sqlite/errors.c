@@ -102,7 +102,7 @@ bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing,
     if (connection->timed_out) {
         lido__fault(error, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout");
         lido__fault_hint(error, "make it do less, or raise statement_timeout");
-    } else if (atomic_load_explicit(&connection->cancelled, memory_order_relaxed) &&
+    } else if (atomic_load_explicit(&connection->base.stop, memory_order_relaxed) &&
                ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_INTERRUPT)) {
         lido__fault(error, LIDO_ERROR_CANCELLED, "the statement was cancelled");
         meant.sqlstate = "57014";

@@ -162,7 +162,6 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
 bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
     sqlite_connection *connection = (sqlite_connection *)base;
     connection->timed_out = false;
-    atomic_store_explicit(&connection->cancelled, false, memory_order_relaxed);
     connection->deadline = batch->deadline;
     batch->failed = batch->count;
     for (size_t i = 0; i < batch->count; i++) {

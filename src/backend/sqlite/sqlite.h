@@ -38,7 +38,6 @@ typedef struct sqlite_connection {
     int64_t deadline;                      /* of what is running, for the progress and busy handlers */
     int64_t busy_since;                    /* when it began to wait for a lock */
     bool timed_out;                        /* the progress handler stopped it */
-    atomic_bool cancelled;                 /* by another thread; until the batch is over */
     bool read_only;                        /* the open transaction must not write */
     sqlite_statement *uncached;            /* the statement of the moment, where none are kept */
 } sqlite_connection;

@@ -1,0 +1,96 @@
+/* The word of hold.h and what stands beside it. */
+#include "core/hold.h"
+
+#include "await/await.h"
+#include "base/clock.h"
+
+enum { HELD = 1, RUNNING = 2, CANCEL = 4, TIME = 1 << 16, LOOK_AGAIN_US = 200 };
+
+static unsigned cancels_in(uint64_t hold) {
+    return (unsigned)(hold % TIME / CANCEL);
+}
+
+/* The name is written before the word says that it is held. Each part is released and acquired by itself: who reads one
+ * of the next holder's sees in the word, which he reads after it, that the time before is over. */
+void lido__hold_begin(lido__connection *connection, const lido__lease *lease) {
+    lido__holder *holder = &connection->holder;
+    uint64_t times = atomic_load_explicit(&connection->hold, memory_order_relaxed) / TIME + 1;
+    atomic_store_explicit(&holder->session, lease->holder, memory_order_release);
+    atomic_store_explicit(&holder->owner, lease->owner, memory_order_release);
+    atomic_store_explicit(&holder->file, lease->file, memory_order_release);
+    atomic_store_explicit(&holder->line, lease->line, memory_order_release);
+    atomic_store_explicit(&holder->since, lido__clock_recent_us(), memory_order_release);
+    atomic_store_explicit(&connection->last_sql, NULL, memory_order_release);
+    atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->hold, times * TIME + HELD + RUNNING, memory_order_release);
+}
+
+bool lido__hold_end(lido__connection *connection) {
+    uint64_t hold = atomic_load_explicit(&connection->hold, memory_order_relaxed);
+    return cancels_in(hold) == 0 && atomic_compare_exchange_strong(&connection->hold, &hold, hold / TIME * TIME);
+}
+
+unsigned lido__hold_end_anyway(lido__connection *connection) {
+    return cancels_in(atomic_fetch_and(&connection->hold, ~(uint64_t)(HELD + RUNNING)));
+}
+
+void lido__hold_pause(lido__connection *connection) {
+    atomic_fetch_and(&connection->hold, ~(uint64_t)RUNNING);
+}
+
+void lido__hold_go_on(lido__connection *connection) {
+    uint64_t hold = atomic_load_explicit(&connection->hold, memory_order_relaxed);
+    while ((hold & RUNNING) == 0) {
+        if (cancels_in(hold) > 0) {
+            lido__await_moment(lido__clock_now_us() + LOOK_AGAIN_US);
+            hold = atomic_load(&connection->hold);
+        } else {
+            /* What was told to stop has stopped, and nobody can tell anything to until it runs again. */
+            atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
+            if (atomic_compare_exchange_weak(&connection->hold, &hold, hold | RUNNING))
+                break;
+        }
+    }
+}
+
+static void read_holder(const lido__connection *connection, lido__holding *holding) {
+    const lido__holder *holder = &connection->holder;
+    holding->lease.holder = atomic_load_explicit(&holder->session, memory_order_acquire);
+    holding->lease.owner = atomic_load_explicit(&holder->owner, memory_order_acquire);
+    holding->lease.file = atomic_load_explicit(&holder->file, memory_order_acquire);
+    holding->lease.line = atomic_load_explicit(&holder->line, memory_order_acquire);
+    holding->since = atomic_load_explicit(&holder->since, memory_order_acquire);
+    holding->last = atomic_load_explicit(&connection->last_sql, memory_order_acquire);
+}
+
+bool lido__hold_read(const lido__connection *connection, lido__holding *holding) {
+    uint64_t before;
+    uint64_t after = atomic_load_explicit(&connection->hold, memory_order_acquire);
+    do {
+        before = after;
+        if ((before & HELD) == 0)
+            return false;
+        read_holder(connection, holding);
+        after = atomic_load_explicit(&connection->hold, memory_order_acquire);
+    } while (before / TIME != after / TIME || (after & HELD) == 0);
+    holding->times = before / TIME;
+    return true;
+}
+
+bool lido__hold_cancel(lido__connection *connection, const lido__holding *holding) {
+    uint64_t hold = atomic_load(&connection->hold);
+    do
+        if (hold / TIME != holding->times || (hold & RUNNING) == 0 || cancels_in(hold) + 1 == TIME / CANCEL)
+            return false;
+    while (!atomic_compare_exchange_weak(&connection->hold, &hold, hold + CANCEL));
+    atomic_store(&connection->stop, true);
+    return true;
+}
+
+unsigned lido__hold_cancelled(lido__connection *connection) {
+    return cancels_in(atomic_fetch_sub(&connection->hold, CANCEL) - CANCEL);
+}
+
+unsigned lido__hold_cancels(const lido__connection *connection) {
+    return cancels_in(atomic_load(&connection->hold));
+}
