@@ -84,6 +84,7 @@ typedef struct lido__operation {
     size_t count;             /* of values: exactly the statement's parameter_count */
     const lido_value *values; /* by number; texts are UTF-8 without NUL */
     lido__result *result;     /* where rows go; NULL: they are dropped */
+    bool unawaited;           /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
     bool stream;              /* leave the rows in the database; the last operation of its batch */
 
     bool alone;               /* a transaction of its own, which earlier failures in the batch do not touch */
@@ -108,8 +109,9 @@ typedef struct lido__operation {
 typedef struct lido__batch {
     lido__operation *operations;
     size_t count;
-    int64_t deadline;  /* of each operation that waits; LIDO__NO_DEADLINE: none */
-    size_t failed;     /* out: the first operation that failed */
+    int64_t deadline; /* of each operation that waits; LIDO__NO_DEADLINE: none */
+    size_t failed;    /* out: the first operation that failed */
+    bool untouched; /* out: it failed for what was before it on the connection, which is broken; nothing of it stands */
     lido_error *error; /* out: why */
 } lido__batch;
 

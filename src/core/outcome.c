@@ -14,7 +14,7 @@ static uint64_t leave(lido_session *session) {
     lido__queue_drop(session, 0);
     if (connection != NULL && connection->in_transaction && !connection->broken) {
         lido_error ignored = LIDO_ERROR_INIT;
-        lido__operation rollback = {.kind = LIDO__ROLLBACK};
+        lido__operation rollback = {.kind = LIDO__ROLLBACK, .unawaited = true};
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
         lido__hold_go_on(connection);
@@ -52,7 +52,7 @@ static lido_status commit_is_in_doubt(lido_session *session) {
 }
 
 static lido_status commit_transaction(lido_session *session) {
-    lido__operation commit = {.kind = LIDO__COMMIT};
+    lido__operation commit = {.kind = LIDO__COMMIT, .unawaited = session->options.read_only};
     if (session->failed) {
         lido__transaction_undo(session);
         return lido__session_settle(session, LIDO_ROLLED_BACK);

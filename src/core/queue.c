@@ -205,13 +205,31 @@ static bool run_unless_cancelled(lido__connection *connection, lido__batch *batc
     return lido__fault(batch->error, LIDO_ERROR_CANCELLED, "cancelled before it was run");
 }
 
+/* The connection broke over what its last holder had left on it: the batch goes to another one, as if this had been
+ * found out when it was taken. */
+static bool run_where_it_can(lido_session *session, lido__batch *batch) {
+    for (;;) {
+        if (run_unless_cancelled(session->connection, batch))
+            return true;
+        if (!batch->untouched)
+            return false;
+        lido__session_release(session);
+        lido__fault_clear(&session->error);
+        batch->untouched = false;
+        if (!lease(session, batch))
+            return false;
+    }
+}
+
 static bool run_batch(lido_session *session, lido__batch *batch) {
-    lido__connection *connection = session->connection;
     int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
     batch->deadline = deadline(session, batch);
     show_last_sql(session, last_of(batch));
-    bool done = run_unless_cancelled(connection, batch);
+    bool done = run_where_it_can(session, batch);
+    const lido__connection *connection = session->connection;
     count_savepoints(session, batch);
+    if (connection == NULL)
+        return false; /* there is no other, as the session says already */
     if (!done) {
         blame_transaction_timeout(session);
         queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed] : last_of(batch));

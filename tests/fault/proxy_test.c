@@ -95,14 +95,20 @@ static void insert_halves(trial *self, marks *told) {
     lido_session_close(db);
 }
 
-/* Has the connection made, or found to work, before anything is to happen to it. `known`: it has the statement
- * prepared. */
-static void connect_first(const trial *self, bool known) {
+/* How a connection is found by the trial: made or found to work, with the statement prepared, or with the answer to the
+ * last transaction's rollback still to come. */
+typedef enum prior { PRIOR_WORKS, PRIOR_KNOWS, PRIOR_OWES } prior;
+
+static void connect_first(const trial *self, prior before) {
     lido_session *db = lido_session_open(self->engine, NULL);
-    if (known)
-        lido_exec(db, "INSERT INTO halves VALUES (?, ?)", 0, 0);
-    else
+    if (before == PRIOR_WORKS)
         lido_query(db, "SELECT 1");
+    else
+        lido_exec(db, "INSERT INTO halves VALUES (?, ?)", 0, 0);
+    if (before == PRIOR_OWES)
+        lido_rollback(db);
+    else
+        lido_commit(db);
     if (lido_failed(db))
         lido_error_print(lido_error_of(db), stderr);
     assert_false(lido_failed(db));
@@ -119,10 +125,10 @@ static void run_trial(trial *self) {
         poll(NULL, 0, 20);
 }
 
-static marks measure(trial *on, bool known) {
+static marks measure(trial *on, prior before) {
     marks told;
     on->number = next_number++;
-    connect_first(on, known);
+    connect_first(on, before);
     proxy_arm(on->between, PROXY_PASSES, PROXY_TO_SERVER, 0);
     insert_halves(on, &told);
     assert_int_equal(on->outcome, LIDO_OK);
@@ -170,19 +176,24 @@ static void describe_trial(const trial *self, const marks *when) {
     lido_error_print(&self->error, stderr);
 }
 
-static void judge(const trial *self, const marks *when, lido_category broken, int64_t most_ms) {
+/* Whatever the moment was. */
+static void judge_truth(const trial *self, const marks *when, lido_category broken, int64_t most_ms) {
     int64_t stand = halves_that_stand(self->number);
-    int64_t expected = halves_expected(self, when);
     ASSERT_OF(self, when, stand == 0 || stand == 2);
-    ASSERT_OF(self, when, expected < 0 || stand == expected);
     ASSERT_OF(self, when, self->outcome != LIDO_OK || stand == 2);
     ASSERT_OF(self, when, self->outcome != LIDO_ROLLED_BACK || stand == 0);
-    ASSERT_OF(self, when, self->outcome != LIDO_UNKNOWN || commit_was_sent(self, when));
     ASSERT_OF(self, when, self->outcome != LIDO_ERROR);
     ASSERT_OF(self, when, self->outcome != LIDO_ROLLED_BACK || self->error.category == broken);
     ASSERT_OF(self, when, self->outcome != LIDO_UNKNOWN || self->error.category == LIDO_ERROR_UNKNOWN_OUTCOME);
     ASSERT_OF(self, when, !self->error.retryable);
     ASSERT_OF(self, when, self->took_ms <= most_ms);
+}
+
+static void judge(const trial *self, const marks *when, lido_category broken, int64_t most_ms) {
+    int64_t expected = halves_expected(self, when);
+    judge_truth(self, when, broken, most_ms);
+    ASSERT_OF(self, when, expected < 0 || halves_that_stand(self->number) == expected);
+    ASSERT_OF(self, when, self->outcome != LIDO_UNKNOWN || commit_was_sent(self, when));
 }
 
 /* What a server still does for a client that is gone must be done before it can be judged. */
@@ -196,13 +207,13 @@ static void wait_for_last_backend(void) {
 
 enum { TRIALS_MOST = 4000 };
 
-/* Every `stride` bytes of either way; on a connection that knows the statement, or does not yet. */
-static void break_everywhere(proxy_fault fault, size_t stride, bool known) {
+/* Every `stride` bytes of either way. What is owed comes at some moment, so no byte has its place then. */
+static void break_everywhere(proxy_fault fault, size_t stride, prior before) {
     static trial trials[TRIALS_MOST];
     size_t count = 0;
     trial pattern = {.between = open_proxy(), .fault = fault};
     pattern.engine = open_through(pattern.between);
-    marks when = measure(&pattern, known);
+    marks when = measure(&pattern, before);
     lido_engine_close(pattern.engine); /* its connection knows the statement now */
     pattern.engine = open_through(pattern.between);
     for (pattern.way = PROXY_TO_SERVER; pattern.way <= PROXY_TO_CLIENT; pattern.way++)
@@ -211,30 +222,35 @@ static void break_everywhere(proxy_fault fault, size_t stride, bool known) {
             trial *at = &trials[count++];
             *at = pattern;
             at->number = next_number++;
-            connect_first(at, known);
+            connect_first(at, before);
             run_trial(at);
         }
-    connect_first(&pattern, known);
+    connect_first(&pattern, before);
     lido_engine_close(pattern.engine);
     wait_for_last_backend();
     for (size_t i = 0; i < count; i++)
-        judge(&trials[i], &when, LIDO_ERROR_DISCONNECTED, BREAK_NOTICED_MOST_MS);
+        (before == PRIOR_OWES ? judge_truth : judge)(&trials[i], &when, LIDO_ERROR_DISCONNECTED, BREAK_NOTICED_MOST_MS);
     proxy_close(pattern.between);
 }
 
 static void a_cut_at_any_byte_is_told_truthfully(void **state) {
     (void)state;
-    break_everywhere(PROXY_CUTS, 1, false);
+    break_everywhere(PROXY_CUTS, 1, PRIOR_WORKS);
 }
 
 static void so_it_is_where_the_statement_was_prepared(void **state) {
     (void)state;
-    break_everywhere(PROXY_CUTS, 1, true);
+    break_everywhere(PROXY_CUTS, 1, PRIOR_KNOWS);
+}
+
+static void so_it_is_behind_a_rollback_that_nobody_waited_for(void **state) {
+    (void)state;
+    break_everywhere(PROXY_CUTS, 1, PRIOR_OWES);
 }
 
 static void a_reset_is_told_as_truthfully(void **state) {
     (void)state;
-    break_everywhere(PROXY_RESETS, 3, false);
+    break_everywhere(PROXY_RESETS, 3, PRIOR_WORKS);
 }
 
 /* While connecting there is no outcome to tell, only an error; and the next attempt succeeds. */
@@ -250,7 +266,7 @@ static void a_cut_while_connecting_is_no_connection(void **state) {
             expect_error(db, LIDO_ERROR_DISCONNECTED);
             assert_int_equal(lido_commit(db), LIDO_ROLLED_BACK);
             lido_session_close(db);
-            connect_first(&on, false);
+            connect_first(&on, PRIOR_WORKS);
             lido_engine_close(on.engine);
         }
     proxy_close(between);
@@ -293,10 +309,10 @@ static void a_silence_is_given_up_in_time(void **state) {
         on->fault = i < SILENCES - 1 ? PROXY_STALLS : PROXY_FREEZES;
         on->way = (proxy_way)(i % 2);
         on->engine = open_through(on->between);
-        when = measure(on, false);
+        when = measure(on, PRIOR_WORKS);
         lido_engine_close(on->engine);
         on->engine = open_through(on->between);
-        connect_first(on, false);
+        connect_first(on, PRIOR_WORKS);
         on->number = next_number++;
         on->after = silent_after(&when, on->way, i / 2);
     }
@@ -306,7 +322,7 @@ static void a_silence_is_given_up_in_time(void **state) {
         pthread_join(silences[i].thread, NULL);
     for (size_t i = 0; i < SILENCES; i++) {
         trial *on = &silences[i].trial;
-        connect_first(on, false);
+        connect_first(on, PRIOR_WORKS);
         lido_engine_close(on->engine);
         proxy_close(on->between);
     }
@@ -362,7 +378,7 @@ static void the_kernel_watches_connections_too(void **state) {
     (void)state;
     trial on = {.between = open_proxy()};
     on.engine = open_through(on.between);
-    connect_first(&on, false);
+    connect_first(&on, PRIOR_WORKS);
     int descriptor = descriptor_to(proxy_port(on.between));
     assert_true(descriptor >= 0);
     assert_int_equal(option_of(descriptor, SOL_SOCKET, SO_KEEPALIVE), 1);
@@ -378,6 +394,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROXY_TEST(a_cut_at_any_byte_is_told_truthfully),
         PROXY_TEST(so_it_is_where_the_statement_was_prepared),
+        PROXY_TEST(so_it_is_behind_a_rollback_that_nobody_waited_for),
         PROXY_TEST(a_reset_is_told_as_truthfully),
         PROXY_TEST(a_cut_while_connecting_is_no_connection),
         PROXY_TEST(a_silence_is_given_up_in_time),

@@ -38,7 +38,9 @@ static bool alive(lido__connection *base) {
         return false;
     if (!has_input(connection->wire))
         return true;
-    return PQconsumeInput(connection->wire) != 0 && !PQisBusy(connection->wire) && !peer_has_closed(connection->wire);
+    if (PQconsumeInput(connection->wire) == 0 || (connection->owes && !lido__postgres_take_owed(connection)))
+        return false;
+    return connection->owes || (!PQisBusy(connection->wire) && !peer_has_closed(connection->wire));
 }
 
 /* The whole answer to an empty statement, which costs the server nothing. */

@@ -1,7 +1,7 @@
 /* What the files of the PostgreSQL backend share.
  *
  * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c
- * sends batches and matches the answers; parameters.c and values.c translate values; result.c hands out rows; errors.c
+ * sends batches and matches the answers; owed.c ends transactions that nobody waits for; parameters.c and values.c translate values; result.c hands out rows; errors.c
  * fills in errors. libpq is always non-blocking; wire.c and connect.c are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
@@ -16,6 +16,13 @@ typedef enum postgres_format {
     POSTGRES_TEXT,         /* a column's type is none that values.c reads in binary */
     POSTGRES_BINARY
 } postgres_format;
+
+/* What the server does where BEGIN does not say, as far as it matters; see owed.c. */
+typedef enum postgres_isolation {
+    POSTGRES_ISOLATION_UNKNOWN, /* not asked yet */
+    POSTGRES_READ_COMMITTED,
+    POSTGRES_OTHER_ISOLATION
+} postgres_isolation;
 
 typedef struct postgres_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
@@ -43,6 +50,8 @@ typedef struct postgres_connection {
     bool timed_out;              /* it passed, and the server was told to cancel */
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
+    bool owes;                   /* the answer to the end of the last transaction is still to be read; see owed.c */
+    postgres_isolation isolation;
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -85,6 +94,21 @@ void lido__postgres_send_cancel(PGcancel *cancel);
 void lido__postgres_cancel(postgres_connection *connection);
 /* Runs a command without parameters and drops its result. */
 bool lido__postgres_command(postgres_connection *connection, const char *sql, lido_error *error);
+
+/* ---- owed.c ---- */
+
+/* Sends the end of a transaction without waiting for its answer, if that may be left to the next user; false: it may
+ * not, or could not be sent. */
+bool lido__postgres_leave(postgres_connection *connection, lido__operation *operation);
+/* Asks the server for the isolation level that it gives unless told, if that is not known yet. */
+void lido__postgres_learn_isolation(postgres_connection *connection);
+/* Reads what has come of that answer, without waiting; false: the connection is lost. */
+bool lido__postgres_take_owed(postgres_connection *connection);
+/* Reads it, waiting until the connection's deadline; libpq stays in pipeline mode. False with *error set: the
+ * connection is lost, and nothing that was sent after it was done. */
+bool lido__postgres_read_owed(postgres_connection *connection, lido_error *error);
+/* The same, and leaves pipeline mode: for what is sent outside of an exchange. Nothing if nothing is owed. */
+bool lido__postgres_settle_owed(postgres_connection *connection, lido_error *error);
 
 /* ---- errors.c ---- */
 

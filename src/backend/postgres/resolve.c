@@ -24,6 +24,8 @@ static bool ask(postgres_connection *connection, const char *sql, const char *pa
     bool lost = false;
     connection->timed_out = false;
     connection->deadline = lido__deadline_in_ms(ANSWER_MOST_MS);
+    if (!lido__postgres_settle_owed(connection, error))
+        return false;
     if (!PQsendQueryParams(connection->wire, sql, parameter != NULL, NULL, &parameter, NULL, NULL, 0))
         return lido__postgres_fault_lost(connection, error);
     for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {

@@ -12,7 +12,7 @@
 static bool fits_without_pipeline(const postgres_exchange *exchange) {
     postgres_connection *connection = exchange->connection;
     const lido__operation *operation = &exchange->batch->operations[exchange->first];
-    if (exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO ||
+    if (connection->owes || exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO ||
         lido__postgres_needs_transaction(operation))
         return false;
     return operation->kind != LIDO__STATEMENT || !lido__postgres_keeps_statements(connection) ||
@@ -70,13 +70,30 @@ static void exchange_end(postgres_exchange *exchange) {
         lido__postgres_fault_lost(connection, exchange->batch->error);
 }
 
+/* The connection broke over what was owed. What was sent after it may have been done, but it does not stand; see
+ * stands_by_itself. */
+static bool owed_was_lost(lido__batch *batch) {
+    batch->failed = 0;
+    batch->untouched = true;
+    for (size_t i = 0; i < batch->count; i++)
+        batch->operations[i].done = batch->operations[i].in_doubt = false;
+    return false;
+}
+
+static void read_answers(postgres_exchange *exchange) {
+    if (!exchange->connection->owes || lido__postgres_read_owed(exchange->connection, exchange->batch->error))
+        lido__postgres_read_answers(exchange);
+    else
+        owed_was_lost(exchange->batch);
+}
+
 /* Sends operations first … end - 1 and reads their answers. */
 static bool exchange_run(postgres_exchange *exchange) {
     if (!exchange_begin(exchange, !fits_without_pipeline(exchange)))
         return false;
     if (!send_all(exchange))
         return exchange_could_not_send(exchange);
-    lido__postgres_read_answers(exchange);
+    read_answers(exchange);
     exchange_end(exchange);
     return exchange->batch->failed >= exchange->end;
 }
@@ -124,7 +141,7 @@ static bool run_prelude(postgres_exchange *exchange, size_t stream) {
         return false;
     if (!send_prelude(exchange, stream))
         return exchange_could_not_send(exchange);
-    lido__postgres_read_answers(exchange);
+    read_answers(exchange);
     exchange_end(exchange);
     return exchange->batch->failed == exchange->batch->count && !connection->base.broken;
 }
@@ -245,6 +262,26 @@ static void batch_finish(postgres_connection *connection, const lido__batch *bat
         connection->read_only = connection->stream_savepoint = false;
 }
 
+/* A transaction that was not committed can be begun again elsewhere, and so can reading. What commits by being run must
+ * not travel behind an answer that is owed: if that did not come, nobody would know. */
+static bool stands_by_itself(const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        if (operation->kind == LIDO__COMMIT || (operation->alone && operation->sql->kind != LIDO__SQL_READS))
+            return true;
+    }
+    return false;
+}
+
+/* What has come of an owed answer by itself makes the way free without a pipeline. */
+static bool clear_the_way(postgres_connection *connection, lido__batch *batch) {
+    if (connection->owes && !lido__postgres_take_owed(connection))
+        lido__postgres_fault_lost(connection, batch->error);
+    else if (connection->owes && stands_by_itself(batch))
+        lido__postgres_settle_owed(connection, batch->error);
+    return !connection->base.broken || owed_was_lost(batch);
+}
+
 /* A transaction around an operation that stands alone is nobody else's to end. */
 static void end_own_transaction(postgres_connection *connection) {
     lido_error ignored = LIDO_ERROR_INIT;
@@ -258,12 +295,21 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     bool was_in_transaction = base->in_transaction;
     postgres_exchange exchange = {.connection = connection, .batch = batch, .first = 0, .end = batch->count};
     batch->failed = batch->count;
+    bool unawaited = batch->count == 1 && batch->operations[0].unawaited;
+    connection->timed_out = false;
+    connection->deadline = batch->deadline;
+    if (connection->owes && !clear_the_way(connection, batch))
+        return false;
+    if (unawaited && lido__postgres_leave(connection, &batch->operations[0]))
+        return true;
     connection->transaction += !was_in_transaction;
     bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
     bool done = stream ? run_stream(&exchange) : exchange_run(&exchange);
     if (!done && exchange.stale != SIZE_MAX)
         done = run_again(&exchange, was_in_transaction, stream);
     batch_finish(connection, batch);
+    if (unawaited && batch->operations[0].read_only)
+        lido__postgres_learn_isolation(connection);
     if (!done && base->in_transaction && !was_in_transaction && batch->operations[0].alone)
         end_own_transaction(connection);
     return done;

@@ -148,8 +148,11 @@ static void begin_text(postgres_connection *connection, const lido__operation *o
         [LIDO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
         [LIDO_SERIALISABLE] = " ISOLATION LEVEL SERIALIZABLE",
     };
+    bool known = operation->read_only && connection->isolation == POSTGRES_READ_COMMITTED;
+    lido_isolation level =
+        known && operation->isolation == LIDO_ISOLATION_DEFAULT ? LIDO_READ_COMMITTED : operation->isolation;
     connection->read_only = connection->read_only || operation->read_only;
-    snprintf(text, 96, "BEGIN%s%s", levels[operation->isolation], operation->read_only ? " READ ONLY" : "");
+    snprintf(text, 96, "BEGIN%s%s", levels[level], operation->read_only ? " READ ONLY" : "");
 }
 
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */

@@ -96,6 +96,8 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
 bool lido__postgres_command(postgres_connection *connection, const char *sql, lido_error *error) {
     bool done = true;
     bool lost = false;
+    if (!lido__postgres_settle_owed(connection, error))
+        return false;
     if (!PQsendQuery(connection->wire, sql))
         return lido__postgres_fault_lost(connection, error);
     for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {

@@ -1,0 +1,98 @@
+/* The end of a transaction that nobody waits for: sent, and its answer left for who uses the connection next.
+ *
+ * So it may be only what cannot change what the holder was told: a ROLLBACK, or the COMMIT of a transaction that the
+ * server itself kept from writing. The connection stays in pipeline mode, where libpq lets the next statement go out
+ * before the answer has come; the answer is read with that statement's own, or when the connection is looked at. */
+#include <string.h>
+
+#include "backend/postgres/postgres.h"
+#include "base/fault.h"
+
+/* At SERIALIZABLE, a transaction that only read is valid once its COMMIT is. Where the session leaves the level to the
+ * server, lido asks once what it is, and then says so at BEGIN; see lido__postgres_learn_isolation. */
+static bool may_be_left(const postgres_connection *connection, const lido__operation *operation) {
+    bool plain = operation->isolation == LIDO_READ_COMMITTED || operation->isolation == LIDO_REPEATABLE_READ ||
+                 (operation->isolation == LIDO_ISOLATION_DEFAULT && connection->isolation == POSTGRES_READ_COMMITTED);
+    return operation->kind == LIDO__ROLLBACK || (operation->read_only && connection->read_only && plain);
+}
+
+bool lido__postgres_leave(postgres_connection *connection, lido__operation *operation) {
+    PGconn *wire = connection->wire;
+    const char *sql = operation->kind == LIDO__ROLLBACK ? "ROLLBACK" : "COMMIT";
+    if (!may_be_left(connection, operation) || PQtransactionStatus(wire) == PQTRANS_ACTIVE ||
+        !PQenterPipelineMode(wire))
+        return false;
+    if (!PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) || !PQpipelineSync(wire)) {
+        connection->base.broken = true; /* half of it may be in libpq's buffer */
+        return false;
+    }
+    connection->owes = true;
+    connection->base.in_transaction = connection->read_only = connection->stream_savepoint = false;
+    operation->done = true;
+    /* What the socket does not take at once is waited for, or the server would keep the transaction. */
+    lido_error error = LIDO_ERROR_INIT;
+    if (PQflush(wire) != 0 && !lido__postgres_read_owed(connection, &error))
+        operation->done = operation->kind == LIDO__COMMIT;
+    return true;
+}
+
+void lido__postgres_learn_isolation(postgres_connection *connection) {
+    static const char sql[] = "SHOW default_transaction_isolation";
+    lido_error ignored = LIDO_ERROR_INIT;
+    bool lost = false;
+    if (connection->isolation != POSTGRES_ISOLATION_UNKNOWN || connection->base.broken ||
+        !lido__postgres_settle_owed(connection, &ignored) || !PQsendQuery(connection->wire, sql))
+        return;
+    connection->isolation = POSTGRES_OTHER_ISOLATION;
+    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, &ignored)) != NULL; PQclear(result))
+        if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "read committed") == 0)
+            connection->isolation = POSTGRES_READ_COMMITTED;
+}
+
+/* The ROLLBACK's or COMMIT's result, its end, and the Sync. */
+static bool read_result(postgres_connection *connection, PGresult *result, lido_error *error) {
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC)
+        connection->owes = false;
+    else if (result != NULL && status != PGRES_COMMAND_OK)
+        lido__postgres_fault_result(connection, result, error);
+    PQclear(result);
+    return !connection->base.broken;
+}
+
+static bool leave_pipeline(postgres_connection *connection, lido_error *error) {
+    if (connection->base.broken)
+        return false;
+    return PQexitPipelineMode(connection->wire) || lido__postgres_fault_lost(connection, error);
+}
+
+/* One that failed without costing the connection was hit by a cancel, and the transaction is over all the same. But the
+ * cancel was meant for what comes after it: it is sent again. */
+bool lido__postgres_read_owed(postgres_connection *connection, lido_error *error) {
+    lido_error failure = LIDO_ERROR_INIT;
+    bool lost = false;
+    while (connection->owes && !lost &&
+           read_result(connection, lido__postgres_next_result(connection, &lost, &failure), &failure))
+        ;
+    if (!lost && !connection->owes) {
+        if (failure.status != LIDO_OK && atomic_load(&connection->base.stop))
+            lido__postgres_cancel(connection);
+        return true;
+    }
+    if (error->status == LIDO_OK)
+        *error = failure;
+    connection->base.broken = true;
+    return false;
+}
+
+bool lido__postgres_take_owed(postgres_connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
+    while (connection->owes && !PQisBusy(connection->wire))
+        if (!read_result(connection, PQgetResult(connection->wire), &ignored))
+            return false;
+    return connection->owes || leave_pipeline(connection, &ignored);
+}
+
+bool lido__postgres_settle_owed(postgres_connection *connection, lido_error *error) {
+    return !connection->owes || (lido__postgres_read_owed(connection, error) && leave_pipeline(connection, error));
+}
