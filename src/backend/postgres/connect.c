@@ -148,17 +148,20 @@ static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido
     return true;
 }
 
-/* The reading of values and of SQL relies on these; where the server or the role sets others, they are set back. */
-static bool settle(postgres_connection *connection, lido_error *error) {
+bool lido__postgres_settle(postgres_connection *connection, lido_error *error) {
     const char *dates = PQparameterStatus(connection->wire, "DateStyle");
     const char *strings = PQparameterStatus(connection->wire, "standard_conforming_strings");
-    if (PQserverVersion(connection->wire) < OLDEST_SERVER)
-        return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
     if (dates != NULL && strncmp(dates, "ISO", 3) != 0 &&
         !lido__postgres_command(connection, "SET datestyle = ISO", error))
         return false;
     return strings == NULL || strcmp(strings, "on") == 0 ||
            lido__postgres_command(connection, "SET standard_conforming_strings = on", error);
+}
+
+static bool settle_first(postgres_connection *connection, lido_error *error) {
+    if (PQserverVersion(connection->wire) < OLDEST_SERVER)
+        return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
+    return lido__postgres_settle(connection, error);
 }
 
 /* What the server says besides: RAISE NOTICE, a warning that nothing came of something. */
@@ -206,7 +209,7 @@ static lido__connection *open_one(const attempt *try, lido_error *error) {
         lido__fault_memory(error, "connecting");
         if (connection == NULL)
             lido__postgres_finish(wire);
-    } else if (settle(connection, error)) {
+    } else if (settle_first(connection, error)) {
         return &connection->base;
     }
     if (connection != NULL)

@@ -48,6 +48,7 @@ typedef struct postgres_connection {
     int64_t deadline;            /* of what is under way */
     int64_t judged_deadline;     /* the last one that was found far or near; */
     bool far;                    /* far: left to the keeper */
+    bool unsettled;              /* a statement may have changed settings that are relied on */
     bool timed_out;              /* it passed, and the server was told to cancel */
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
@@ -66,6 +67,9 @@ typedef struct postgres_parameters {
 /* ---- connect.c ---- */
 
 lido__connection *lido__postgres_open(const lido__config *config, void *database, lido_error *error);
+/* The reading of values and of SQL relies on some settings, of which the server reports each change: those that are
+ * others than they must be are set back. Waits only then. */
+bool lido__postgres_settle(postgres_connection *connection, lido_error *error);
 
 /* ---- connection.c ---- */
 

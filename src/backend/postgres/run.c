@@ -248,11 +248,35 @@ static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool
     return stream ? run_stream(exchange) : exchange_run(exchange);
 }
 
-static void batch_finish(postgres_connection *connection, const lido__batch *batch) {
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->operations[i].done && batch->operations[i].sql != NULL &&
-            batch->operations[i].sql->kind == LIDO__SQL_FORGETS)
+/* Before the next batch what a program set is set back: RESET ALL and DISCARD ALL go back to the server's own, and SET
+ * to anything. (As parameters of the connection's start they would outlast the former two; but poolers refuse those,
+ * and a role's own order of day and month would be lost.) A rollback undoes it again, so within a transaction they are
+ * looked at each time; in a failed one nothing can be set. */
+static bool settle_again(postgres_connection *connection, lido__batch *batch) {
+    PGTransactionStatusType transaction = PQtransactionStatus(connection->wire);
+    connection->unsettled = transaction != PQTRANS_IDLE;
+    if (transaction != PQTRANS_IDLE && transaction != PQTRANS_INTRANS)
+        return true;
+    if (lido__postgres_settle(connection, batch->error))
+        return true;
+    connection->unsettled = true;
+    batch->failed = 0;
+    return false;
+}
+
+static void note_effects(postgres_connection *connection, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        lido__sql_kind kind = operation->sql != NULL ? operation->sql->kind : LIDO__SQL_READS;
+        if (operation->done && kind == LIDO__SQL_FORGETS)
             lido__postgres_forget_statements(connection);
+        if (kind == LIDO__SQL_FORGETS || kind == LIDO__SQL_SETTING)
+            connection->unsettled = true;
+    }
+}
+
+static void batch_finish(postgres_connection *connection, const lido__batch *batch) {
+    note_effects(connection, batch);
     lido__postgres_free_retired(connection);
     lido__arena_reset(&connection->scratch);
     if (PQstatus(connection->wire) == CONNECTION_BAD)
@@ -277,7 +301,7 @@ static bool stands_by_itself(const lido__batch *batch) {
 static bool clear_the_way(postgres_connection *connection, lido__batch *batch) {
     if (connection->owes && !lido__postgres_take_owed(connection))
         lido__postgres_fault_lost(connection, batch->error);
-    else if (connection->owes && stands_by_itself(batch))
+    else if (connection->owes && (connection->unsettled || stands_by_itself(batch)))
         lido__postgres_settle_owed(connection, batch->error);
     return !connection->base.broken || owed_was_lost(batch);
 }
@@ -302,6 +326,8 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
         return false;
     if (unawaited && lido__postgres_leave(connection, &batch->operations[0]))
         return true;
+    if (connection->unsettled && !settle_again(connection, batch))
+        return false;
     connection->transaction += !was_in_transaction;
     bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
     bool done = stream ? run_stream(&exchange) : exchange_run(&exchange);
