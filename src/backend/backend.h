@@ -138,6 +138,9 @@ typedef struct lido__result_operations {
     /* Gives back what the result holds outside its arena. A stream is stopped, or, if it writes, finished; false, with
      * *error set, if what it did came to nothing by that. */
     bool (*release)(lido__result *result, lido_error *error);
+    /* In a child after fork: frees what the result holds outside its arena, as far as that can be done without touching
+     * the connection that it came from, which is the parent's. */
+    void (*forget)(lido__result *result);
 } lido__result_operations;
 
 struct lido__result {

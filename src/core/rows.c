@@ -113,12 +113,10 @@ void lido__rows_free_all(lido_session *session) {
     free_list(session->spare);
 }
 
-/* What a stream holds besides, its current row, is left behind with the connection that it came from: it is at most one
- * row for each stream that was open at the fork, and who lets go of it talks to the database. */
 void lido__rows_forget_all(lido_session *session) {
     for (lido_rows *at = session->rows; at != NULL; at = at->next)
-        if (at != session->stream && at->result.operations != NULL)
-            at->result.operations->release(&at->result, NULL);
+        if (at->result.operations != NULL)
+            at->result.operations->forget(&at->result);
     free_list(session->rows);
     free_list(session->spare);
 }

@@ -58,15 +58,20 @@ static int step_kept(lido__result *result, const lido_value **row, lido_error *e
     return read_row(rows, result->columns, (int)result->next_row++, &result->arena, error) ? 1 : -1;
 }
 
-static bool release_kept(lido__result *result, lido_error *error) {
+/* libpq's results stand by themselves: freeing one says nothing on the connection that it came by. */
+static void forget_kept(lido__result *result) {
     kept_rows *rows = result->state;
-    (void)error;
     PQclear(rows->result);
     rows->result = NULL;
+}
+
+static bool release_kept(lido__result *result, lido_error *error) {
+    (void)error;
+    forget_kept(result);
     return true;
 }
 
-static const lido__result_operations kept_operations = {column_name, step_kept, release_kept};
+static const lido__result_operations kept_operations = {column_name, step_kept, release_kept, forget_kept};
 
 /* The frame of a result; the PGresult is not owned yet. NULL if memory ran out. */
 static kept_rows *result_begin(lido__result *result, PGresult *from) {
@@ -142,7 +147,7 @@ static bool stream_fetch(lido__result *result, lido_error *error) {
         rows->waiting = false;
         return true;
     }
-    PQclear(rows->result);
+    forget_kept(result);        /* not only cleared: the process may be forked while this thread waits for the next */
     if (!connection->timed_out) /* else this is what came before the server heard that it is to cancel */
         connection->deadline = lido__deadline_in_ms(result->timeout_ms);
     rows->result = lido__postgres_next_result(connection, &lost, error);
@@ -233,18 +238,22 @@ static bool stream_finish(lido__result *result, lido_error *error) {
     return stream_read_end(result, error);
 }
 
+static void forget_stream(lido__result *result) {
+    kept_rows *rows = result->state;
+    forget_kept(result);
+    lido__arena_done(&rows->row);
+}
+
 static bool release_stream(lido__result *result, lido_error *error) {
     kept_rows *rows = result->state;
     bool done = true;
     if (!rows->over)
         done = rows->cancellable ? stream_cancel(result) : stream_finish(result, error);
-    PQclear(rows->result);
-    rows->result = NULL;
-    lido__arena_done(&rows->row);
+    forget_stream(result);
     return done;
 }
 
-static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
+static const lido__result_operations stream_operations = {column_name, step_stream, release_stream, forget_stream};
 
 static const char **copy_names(lido__arena *arena, const PGresult *from) {
     size_t columns = (size_t)PQnfields(from);

@@ -44,7 +44,11 @@ static bool release_stored(lido__result *result, lido_error *error) {
     return true;
 }
 
-static const lido__result_operations stored_operations = {column_name, step_stored, release_stored};
+static void forget_stored(lido__result *result) {
+    (void)result;
+}
+
+static const lido__result_operations stored_operations = {column_name, step_stored, release_stored, forget_stored};
 
 static int end_stream(lido__result *result) {
     stored_rows *rows = result->state;
@@ -107,7 +111,15 @@ static bool release_stream(lido__result *result, lido_error *error) {
     return code == SQLITE_DONE;
 }
 
-static const lido__result_operations stream_operations = {column_name, step_stream, release_stream};
+/* The statement stays behind with its connection. */
+static void forget_stream(lido__result *result) {
+    stored_rows *rows = result->state;
+    if (rows->streaming != NULL)
+        lido__arena_done(&rows->row);
+    rows->streaming = NULL;
+}
+
+static const lido__result_operations stream_operations = {column_name, step_stream, release_stream, forget_stream};
 
 /* The frame of a result: columns and their names, before any row. NULL if memory ran out. */
 static stored_rows *result_begin(lido__result *result, const sqlite_statement *statement) {
