@@ -1,17 +1,14 @@
 /* SQLite files that cannot be opened, read or written: each mishap has its category, nothing is damaged, and what was
  * wrong being mended, the same engine works. */
-#include "databases.h"
+#include "child.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define TABLE "CREATE TABLE notes (id integer PRIMARY KEY, body text)"
 
@@ -190,21 +187,11 @@ static void a_session_for_reading_only_does_not_write(void **state) {
 
 typedef void limited_story(void);
 
-/* cmocka's assertions cannot leave a child, so these end it. */
-#define CHILD_EXPECTS(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: in the child: %s\n", __FILE__, __LINE__, #condition); \
-            _exit(1); \
-        } \
-    } while (0)
-
 enum { CANNOT_BE_TOLD_HERE = 77 };
 
 static void run_in_child(limited_story *story) {
     int status = 0;
-    pid_t child = fork();
-    assert_true(child >= 0);
+    pid_t child = fork_surely();
     if (child == 0) {
         story();
         _exit(0);
@@ -220,7 +207,7 @@ static void run_in_child(limited_story *story) {
 
 static lido_category category_of(const char *url, const char *sql) {
     lido_engine *engine = lido_engine_open(url, NULL, NULL);
-    CHILD_EXPECTS(engine != NULL);
+    CHILD_EXPECT(engine != NULL);
     lido_session *db = open_autocommit(engine);
     lido_exec(db, sql);
     lido_category category = lido_error_of(db)->category;
@@ -232,15 +219,14 @@ static lido_category category_of(const char *url, const char *sql) {
 /* Root may do everything. */
 static void become_nobody(void) {
     if (geteuid() == 0)
-        CHILD_EXPECTS(setgid(65534) == 0 && setuid(65534) == 0);
+        CHILD_EXPECT(setgid(65534) == 0 && setuid(65534) == 0);
 }
 
 static void try_what_is_protected(void) {
     become_nobody();
-    CHILD_EXPECTS(category_of(file_url("new.db"), TABLE) == LIDO_ERROR_STORAGE);
-    CHILD_EXPECTS(category_of(file_url("notes.db"), "INSERT INTO notes VALUES (2, 'not kept')") ==
-                  LIDO_ERROR_READ_ONLY);
-    CHILD_EXPECTS(category_of(file_url("secret.db"), "SELECT * FROM notes") == LIDO_ERROR_STORAGE);
+    CHILD_EXPECT(category_of(file_url("new.db"), TABLE) == LIDO_ERROR_STORAGE);
+    CHILD_EXPECT(category_of(file_url("notes.db"), "INSERT INTO notes VALUES (2, 'not kept')") == LIDO_ERROR_READ_ONLY);
+    CHILD_EXPECT(category_of(file_url("secret.db"), "SELECT * FROM notes") == LIDO_ERROR_STORAGE);
 }
 
 static void what_is_protected_stays_so(void **state) {
@@ -278,7 +264,7 @@ static lido_status insert_bodies(lido_engine *engine, int64_t from, int count, l
 static int64_t count_notes(lido_engine *engine) {
     lido_session *db = open_autocommit(engine);
     int64_t count = lido_query_value(db, "SELECT count(*) FROM notes").as.integer;
-    CHILD_EXPECTS(!lido_failed(db));
+    CHILD_EXPECT(!lido_failed(db));
     lido_session_close(db);
     return count;
 }
@@ -287,17 +273,17 @@ static int64_t count_notes(lido_engine *engine) {
 static void fill(const char *name, lido_status expected, lido_category category, void (*make_room)(void)) {
     lido_error error;
     lido_engine *engine = lido_engine_open(file_url(name), NULL, NULL);
-    CHILD_EXPECTS(engine != NULL);
-    CHILD_EXPECTS(insert_bodies(engine, 10, 1, &error) == LIDO_OK);
+    CHILD_EXPECT(engine != NULL);
+    CHILD_EXPECT(insert_bodies(engine, 10, 1, &error) == LIDO_OK);
     lido_status status = insert_bodies(engine, 100, BODIES, &error);
     if (status != expected || error.category != category)
         lido_error_print(&error, stderr);
-    CHILD_EXPECTS(status == expected && error.category == category);
-    CHILD_EXPECTS(count_notes(engine) == 2);
-    CHILD_EXPECTS(insert_bodies(engine, 1000, 2, &error) == LIDO_OK); /* for that there still is room */
+    CHILD_EXPECT(status == expected && error.category == category);
+    CHILD_EXPECT(count_notes(engine) == 2);
+    CHILD_EXPECT(insert_bodies(engine, 1000, 2, &error) == LIDO_OK); /* for that there still is room */
     make_room();
-    CHILD_EXPECTS(insert_bodies(engine, 2000, BODIES, &error) == LIDO_OK);
-    CHILD_EXPECTS(count_notes(engine) == 4 + BODIES);
+    CHILD_EXPECT(insert_bodies(engine, 2000, BODIES, &error) == LIDO_OK);
+    CHILD_EXPECT(count_notes(engine) == 4 + BODIES);
     lido_engine_close(engine);
 }
 
@@ -318,7 +304,7 @@ static void fill_a_disk(const char *name, lido_status expected, lido_category ca
     lido_engine *engine = lido_engine_open(file_url("notes.db"), NULL, NULL);
     lido_session *db = open_autocommit(engine);
     lido_script(db, TABLE "; INSERT INTO notes VALUES (1, 'kept')");
-    CHILD_EXPECTS(!lido_failed(db));
+    CHILD_EXPECT(!lido_failed(db));
     lido_session_close(db);
     lido_engine_close(engine);
     fill(name, expected, category, enlarge_disk);
@@ -344,9 +330,9 @@ static void a_disk_that_is_full_at_a_statement_costs_one_transaction(void **stat
 
 static void set_limit(rlim_t bytes) {
     struct rlimit limit;
-    CHILD_EXPECTS(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHILD_EXPECT(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     limit.rlim_cur = bytes;
-    CHILD_EXPECTS(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    CHILD_EXPECT(setrlimit(RLIMIT_FSIZE, &limit) == 0);
 }
 
 static void lift_limit(void) {

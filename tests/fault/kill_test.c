@@ -3,12 +3,10 @@
  * nothing, and the file is whole.
  *
  * LIDO_TEST_KILLS says how often, 200 if it does not; LIDO_TEST_SEED when. */
-#include "databases.h"
+#include "child.h"
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -69,9 +67,7 @@ static int64_t live_and_die(const char *url, const lido_options *options, int64_
     int status;
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
-    fflush(NULL);
-    pid_t writer = fork();
-    assert_true(writer >= 0);
+    pid_t writer = fork_surely();
     if (writer == 0) {
         close(pipes[0]);
         write_until_killed(url, options, first, pipes[1]);
