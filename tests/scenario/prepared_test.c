@@ -1,24 +1,11 @@
 /* Statements that a connection keeps prepared: how many there are, and what becomes of them when the world changes. */
-#include "support/scenario.h"
-
-#include <stdio.h>
-
-static lido_session *open_with_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, NULL);
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    lido_exec(db, "INSERT INTO items VALUES (1, 'lamp'), (2, 'chair'), (3, NULL)");
-    return db;
-}
-
-static lido_session *open_autocommit(lido_engine *engine) {
-    return lido_session_open(engine, &(lido_session_options){.autocommit = true});
-}
+#include "support/items.h"
 
 /* ---- How many are kept ---- */
 
 /* Runs 20 different statements three times over. */
 static void run_many(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     int64_t sum = 0;
     for (int i = 0; i < 60; i++) {
         char sql[80];
@@ -55,7 +42,7 @@ static void story_of_failures_beside_new_statements(lido_engine *engine) {
     options.pool_size = 1;
     (void)engine;
     lido_engine *small = scenario_engine(&options);
-    lido_session *db = open_with_items(small);
+    lido_session *db = open_with_items(small, NULL);
     lido_commit(db);
     for (int i = 0; i < 50; i++) {
         char sql[80];
@@ -139,7 +126,7 @@ static void add_column(lido_engine *engine, const char *name) {
 
 /* On PostgreSQL a prepared statement may not return other columns than before: lido prepares it anew. */
 static void story_of_a_new_column(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     prepare_statement(engine);
     add_column(engine, "price");
@@ -157,7 +144,7 @@ static void story_of_a_new_column(lido_engine *engine) {
 
 /* What was done before in the transaction cannot be done again by lido, but by the one who wrote it. */
 static void story_of_a_new_column_in_the_middle(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     prepare_statement(engine);
     lido_query_value(db, "SELECT 1");
@@ -192,7 +179,7 @@ static bool look_while_it_changes(lido_session *db, void *argument) {
 
 static void story_of_a_new_column_and_a_retry(lido_engine *engine) {
     renovation going_on = {.engine = engine};
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     lido_session_close(db);
     prepare_statement(engine);
@@ -207,7 +194,7 @@ static void story_of_forgotten_statements(lido_engine *engine) {
                                        "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"};
     if (!scenario_is_postgres())
         return;
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         prepare_statement(engine);
@@ -233,10 +220,6 @@ static void story_of_forgotten_statements(lido_engine *engine) {
     lido_session_close(db);
 }
 
-static int count_items(lido_session *db) {
-    return (int)lido_query_value(db, "SELECT count(*) FROM items").as.integer;
-}
-
 /* Runs statements that fill a cache of three, and has the server forget them without lido knowing. */
 static void fill_and_forget(lido_session *db) {
     lido_exec(db, "SELECT 1");
@@ -253,7 +236,7 @@ static void story_of_a_full_cache_that_was_forgotten(lido_engine *engine) {
         return;
     (void)engine;
     lido_engine *small = scenario_engine(&options);
-    lido_session *db = open_with_items(small);
+    lido_session *db = open_with_items(small, NULL);
     assert_int_equal(lido_commit(db), LIDO_OK);
     lido_session *autocommit = open_autocommit(small);
     fill_and_forget(autocommit);
@@ -281,7 +264,7 @@ static void story_of_a_full_cache_that_was_forgotten(lido_engine *engine) {
 
 /* What is prepared anew does not stay prepared as it was, too. */
 static void story_of_many_new_columns(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     for (int i = 0; i < 20; i++) {
         char name[20];

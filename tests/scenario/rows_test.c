@@ -1,27 +1,11 @@
 /* Rows that were read all at once: how long they live, what they say of their columns, and what happens when they are
  * read wrongly. */
-#include "support/scenario.h"
-
-/* Begins a statement that has the numbers from 1 to `most` in the table `numbers`. */
-#define NUMBERS(most) \
-    "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < " #most ") "
-
-static lido_session *open_with_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, NULL);
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    lido_exec(db, "INSERT INTO items VALUES (1, 'lamp'), (2, 'chair'), (3, 'bed')");
-    return db;
-}
-
-/* The next row's first column, or "none". */
-static const char *next_text(lido_rows *rows) {
-    return lido_next(rows) ? lido_get_text(rows, 0) : "none";
-}
+#include "support/items.h"
 
 /* ---- How long they live ---- */
 
 static void story_of_several_results(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *up = lido_query(db, "SELECT name FROM items ORDER BY id");
     lido_rows *down = lido_query(db, "SELECT name FROM items ORDER BY id DESC");
     lido_rows *same = lido_query(db, "SELECT name FROM items ORDER BY id");
@@ -40,7 +24,7 @@ static void story_of_several_results(lido_engine *engine) {
 }
 
 static void story_of_rows_that_outlive_their_transaction(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *rows = lido_query(db, "SELECT name FROM items ORDER BY id");
     const char *lamp = next_text(rows);
     saw("%s", lido_status_name(lido_commit(db)));
@@ -55,7 +39,7 @@ static void story_of_rows_that_outlive_their_transaction(lido_engine *engine) {
 }
 
 static void story_of_rows_closed_early(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     size_t at_start = 0;
     for (int i = 0; i < 2000; i++) {
         lido_rows *closed = lido_query(db, "SELECT name, id FROM items");
@@ -88,7 +72,7 @@ static void story_of_a_large_result(lido_engine *engine) {
 /* ---- What they say, and what they do not ---- */
 
 static void story_of_columns(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *rows =
         lido_query(db, "SELECT id AS number, name, name AS \"Full Name\", 7 AS number FROM items WHERE id = 2");
     saw("%zu columns, %d rows", lido_column_count(rows), (int)lido_row_count(rows));
@@ -110,7 +94,7 @@ static void story_of_columns(lido_engine *engine) {
 static void story_of_no_columns(lido_engine *engine) {
     if (!scenario_is_postgres())
         return;
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     for (int i = 0; i < 3; i++) {
         lido_rows *rows = i < 2 ? lido_query(db, "SELECT FROM items") : lido_stream(db, "SELECT FROM items");
         assert_int_equal(lido_column_count(rows), 0);
@@ -123,7 +107,7 @@ static void story_of_no_columns(lido_engine *engine) {
 }
 
 static void story_of_rows_read_wrongly(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *rows = lido_query(db, "SELECT id, name FROM items WHERE id = 1");
     int id;
     int more;
@@ -146,7 +130,7 @@ static void story_of_rows_read_wrongly(lido_engine *engine) {
 }
 
 static void story_of_rows_that_are_not_there(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *rows = lido_query(db, "SELECT * FROM no_such_table");
     int id = 7;
     saw("%d %d", rows == NULL, lido_next(rows));
@@ -164,7 +148,7 @@ static void story_of_rows_that_are_not_there(lido_engine *engine) {
 
 /* A loop over rows ends when something in it fails. */
 static void story_of_a_loop_that_fails(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
     int turns = 0;
     while (lido_next(rows)) {

@@ -1,45 +1,6 @@
 /* Savepoints: what fails inside undoes the inside alone. As blocks, by hand, and nested; with statements sent, see
  * send_test.c. */
-#include "support/scenario.h"
-
-#include <string.h>
-
-static void make_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    assert_int_equal(lido_session_close(db), LIDO_OK);
-}
-
-static void insert(lido_session *db, int id) {
-    lido_exec(db, "INSERT INTO items VALUES (?, 'lamp')", id);
-}
-
-static void send_insert(lido_session *db, int id) {
-    lido_send(db, "INSERT INTO items VALUES (?, 'lamp')", id);
-}
-
-/* Which items there are, as the session sees it: "1 2". */
-static void saw_items(lido_session *db, const char *when) {
-    char line[200] = "";
-    lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
-    int id;
-    while (lido_next(rows) && lido_scan(rows, &id))
-        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", id);
-    saw("%s:%s", when, line);
-    lido_rows_close(rows);
-}
-
-/* The same, as anybody else sees it. */
-static void saw_what_stands(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
-    saw_items(db, "stands");
-    assert_int_equal(lido_commit(db), LIDO_OK);
-    lido_session_close(db);
-}
-
-static void saw_status(const char *whose, lido_status status) {
-    saw("%s: %s", whose, lido_status_name(status));
-}
+#include "support/items.h"
 
 /* ---- Blocks ---- */
 
@@ -58,7 +19,7 @@ static void story_of_an_error_inside(lido_engine *engine) {
         insert(db, 4);
     }
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_an_error_outside(lido_engine *engine) {
@@ -80,7 +41,7 @@ static void story_of_an_error_outside(lido_engine *engine) {
         insert(db, 3);
     }
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_nested_savepoints(lido_engine *engine) {
@@ -105,7 +66,7 @@ static void story_of_nested_savepoints(lido_engine *engine) {
             insert(db, 7);
     }
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_what_became_of_a_savepoint(lido_engine *engine) {
@@ -136,7 +97,7 @@ static void story_of_what_became_of_a_savepoint(lido_engine *engine) {
         saw("failed %d", lido_failed(db));
     }
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void break_out(lido_engine *engine, lido_status *outcome) {
@@ -146,18 +107,18 @@ static void break_out(lido_engine *engine, lido_status *outcome) {
             insert(db, 2);
             break; /* the savepoint alone */
         }
-        saw_items(db, "after break");
+        saw_items_in(db, "after break");
         lido_savepoint (db) {
             insert(db, 3);
             continue;
         }
-        saw_items(db, "after continue");
+        saw_items_in(db, "after continue");
         lido_savepoint (db) {
             insert(db, 4);
             goto after;
         }
     after:
-        saw_items(db, "after goto");
+        saw_items_in(db, "after goto");
         lido_savepoint (db)
             lido_savepoint (db) {
                 insert(db, 5);
@@ -171,7 +132,7 @@ static void story_of_leaving_a_savepoint(lido_engine *engine) {
     make_items(engine);
     break_out(engine, &outcome);
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_a_savepoint_in_a_loop(lido_engine *engine) {
@@ -188,7 +149,7 @@ static void story_of_a_savepoint_in_a_loop(lido_engine *engine) {
         }
     saw("failed %d", failed);
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_a_savepoint_without_a_transaction(lido_engine *engine) {
@@ -213,18 +174,18 @@ static void story_of_savepoints_by_hand(lido_engine *engine) {
     insert(db, 3);
     saw("numbers %d %d", first, second);
     lido_savepoint_rollback(db, second);
-    saw_items(db, "second undone");
+    saw_items_in(db, "second undone");
     insert(db, 2);
     saw_status("first", lido_savepoint_release(db, first, &error));
     saw("because: %s", lido_category_name(error.category));
-    saw_items(db, "first undone");
+    saw_items_in(db, "first undone");
     saw("number %d", lido_savepoint_begin(db));
     insert(db, 4);
     saw_status("released", lido_savepoint_release(db, 1, &error));
     saw_status("told", error.status);
     saw_status("transaction", lido_commit(db));
     lido_session_close(db);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 static void story_of_an_outer_savepoint_that_ends_the_inner(lido_engine *engine) {
@@ -248,7 +209,7 @@ static void story_of_an_outer_savepoint_that_ends_the_inner(lido_engine *engine)
     lido_savepoint_rollback(db, inner);
     lido_savepoint_rollback(db, 0);
     lido_savepoint_rollback(db, -1);
-    saw_items(db, "before commit");
+    saw_items_in(db, "before commit");
     saw_status("transaction", lido_commit(db));
     lido_session_close(db);
 }
@@ -266,7 +227,7 @@ static void story_of_a_commit_with_savepoints_open(lido_engine *engine) {
     lido_rollback(db);
     saw("number %d", lido_savepoint_begin(db));
     lido_session_close(db);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 /* A savepoint that was released must not be mistaken for a new one of the same number. */
@@ -300,7 +261,7 @@ static void story_of_a_new_savepoint_left_at_once(lido_engine *engine) {
         saw("failed %d", lido_failed(db));
     }
     saw_status("transaction", outcome);
-    saw_what_stands(engine);
+    saw_items(engine);
 }
 
 /* ---- At the edge ---- */
@@ -342,7 +303,7 @@ static void story_of_no_connection_for_a_savepoint(lido_engine *unused) {
     }
     saw_status(lido_category_name(outcome.category), outcome.status);
     lido_session_close(holder);
-    saw_what_stands(engine);
+    saw_items(engine);
     lido_engine_close(engine);
 }
 

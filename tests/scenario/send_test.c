@@ -1,42 +1,5 @@
 /* Statements that are sent and not waited for: their order, their errors, and what they travel with. */
-#include "support/scenario.h"
-
-#include <string.h>
-
-static void make_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    assert_int_equal(lido_session_close(db), LIDO_OK);
-}
-
-static void insert(lido_session *db, int id) {
-    lido_exec(db, "INSERT INTO items VALUES (?, 'lamp')", id);
-}
-
-static void send_insert(lido_session *db, int id) {
-    lido_send(db, "INSERT INTO items VALUES (?, 'lamp')", id);
-}
-
-static int count_items(lido_session *db) {
-    return (int)lido_query_value(db, "SELECT count(*) FROM items").as.integer;
-}
-
-static void saw_status(const char *whose, lido_status status) {
-    saw("%s: %s", whose, lido_status_name(status));
-}
-
-/* Which items stand, as anybody else sees it: "stands: 1 2". */
-static void saw_items(lido_engine *engine) {
-    char line[200] = "stands:";
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
-    lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
-    int id;
-    while (lido_next(rows) && lido_scan(rows, &id))
-        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", id);
-    saw("%s", line);
-    assert_int_equal(lido_commit(db), LIDO_OK);
-    lido_session_close(db);
-}
+#include "support/items.h"
 
 /* ---- In a transaction ---- */
 

@@ -1,34 +1,5 @@
 /* Sessions and the connections they lease: opening, closing, autocommit, read-only, isolation. */
-#include "support/scenario.h"
-
-#include <string.h>
-
-static void make_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    assert_int_equal(lido_session_close(db), LIDO_OK);
-}
-
-/* Which items stand, as anybody else sees it: "stands: 1 2". */
-static void saw_items(lido_engine *engine) {
-    char line[200] = "stands:";
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
-    lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
-    int id;
-    while (lido_next(rows) && lido_scan(rows, &id))
-        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", id);
-    saw("%s", line);
-    assert_int_equal(lido_commit(db), LIDO_OK);
-    lido_session_close(db);
-}
-
-static lido_engine *engine_with_one_connection(void) {
-    lido_options options = LIDO_OPTIONS_INIT;
-    options.pool_size = 1;
-    options.max_overflow = 0;
-    options.pool_timeout_ms = 50;
-    return scenario_engine(&options);
-}
+#include "support/items.h"
 
 static void story_of_a_first_table(lido_engine *engine) {
     lido_status outcome;
@@ -264,10 +235,6 @@ static void story_of_a_write_in_a_read_only_block(lido_engine *engine) {
 }
 
 /* ---- Isolation ---- */
-
-static int count_items(lido_session *db) {
-    return (int)lido_query_value(db, "SELECT count(*) FROM items").as.integer;
-}
 
 static void read_while_another_writes(lido_engine *engine, lido_isolation isolation, int id) {
     lido_session *reader = lido_session_open(engine, &(lido_session_options){.isolation = isolation});

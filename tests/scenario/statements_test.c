@@ -1,22 +1,10 @@
 /* Statements: placeholders, what a statement changed and returned, scripts, and texts that are refused. */
-#include "support/scenario.h"
+#include "support/items.h"
 
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { MEBIBYTE = 1024 * 1024 };
-
-static lido_session *open_with_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, NULL);
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    lido_exec(db, "INSERT INTO items VALUES (1, 'lamp'), (2, 'chair'), (3, NULL)");
-    return db;
-}
-
-static lido_session *open_autocommit(lido_engine *engine) {
-    return lido_session_open(engine, &(lido_session_options){.autocommit = true});
-}
 
 /* The only name that a statement finds. */
 static void saw_name(lido_value name) {
@@ -26,7 +14,7 @@ static void saw_name(lido_value name) {
 /* ---- Placeholders ---- */
 
 static void story_of_placeholders(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     saw_name(lido_query_value(db, "SELECT name FROM items WHERE id = ? AND name = ?", 1, "lamp"));
     saw_name(lido_query_value(db, "SELECT name FROM items WHERE id = $2 AND name = $1", "chair", 2));
     saw_name(lido_query_value(db, "SELECT name FROM items WHERE id = $1 AND id + 1 = $1 + 1", 1));
@@ -43,7 +31,7 @@ static void story_of_placeholders(lido_engine *engine) {
 
 static void story_of_wrong_placeholders(lido_engine *engine) {
     static const char by_name[] = "SELECT name FROM items WHERE id = :id AND name = :name";
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     SAW_REFUSAL(db, lido_query(db, "SELECT name FROM items WHERE id = ?"));
     SAW_REFUSAL(db, lido_query(db, "SELECT name FROM items WHERE id = ?", 1, 2));
     SAW_REFUSAL(db, lido_query(db, "SELECT name FROM items", 1));
@@ -82,7 +70,7 @@ static int count_matches(lido_session *db, const char *sql, const char *pattern)
 static void story_of_regular_expressions(lido_engine *engine) {
     static const char matching[] = "SELECT count(*) FROM items WHERE name REGEXP ?";
     static const char others[] = "SELECT count(*) FROM items WHERE name NOT REGEXP :pattern";
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     saw("%d %d", count_matches(db, matching, "^la"), count_matches(db, others, "^la"));
     saw("%d %d", count_matches(db, matching, "^(lamp|chair)$"), count_matches(db, others, "[aeiou]{2}"));
     saw("%d %d", count_matches(db, matching, NULL), count_matches(db, others, NULL));
@@ -120,7 +108,7 @@ static void story_of_affected_rows(lido_engine *engine) {
 static void story_of_cursors(lido_engine *engine) {
     if (!scenario_is_postgres())
         return;
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_exec(db, "DECLARE reader CURSOR FOR SELECT id FROM items");
     lido_rows *rows = lido_query(db, "FETCH 2 FROM reader");
     assert_int_equal(lido_row_count(rows), 2);
@@ -134,7 +122,7 @@ static void story_of_cursors(lido_engine *engine) {
 static void story_of_copying(lido_engine *engine) {
     if (!scenario_is_postgres())
         return;
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     lido_exec(db, "COPY items FROM STDIN");
     assert_int_equal(lido_error_of(db)->category, LIDO_ERROR_MISUSE);
@@ -169,7 +157,7 @@ static void story_of_a_server_out_of_memory(lido_engine *engine) {
 }
 
 static void story_of_returning(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_rows *rows = lido_query(db, "INSERT INTO items VALUES (?, ?), (?, ?) RETURNING id, name", 7, "bed", 8, "desk");
     saw("%d rows, %d changed", (int)lido_row_count(rows), (int)lido_affected(rows));
     while (lido_next(rows))
@@ -187,7 +175,7 @@ static void story_of_returning(lido_engine *engine) {
  * isolation. */
 static void story_of_statements_sent_along(lido_engine *engine) {
     static const lido_isolation isolations[] = {LIDO_ISOLATION_DEFAULT, LIDO_READ_COMMITTED, LIDO_SERIALISABLE};
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_commit(db);
     for (int i = 0; i < 3; i++) {
         lido_session *autocommit =
@@ -246,7 +234,7 @@ static void story_of_another_transactions_key(lido_engine *engine) {
 }
 
 static void story_of_single_values(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     lido_value first = lido_query_value(db, "SELECT name, id FROM items ORDER BY id");
     lido_value none = lido_query_value(db, "SELECT name FROM items WHERE id = 9");
     saw_name(none);
@@ -308,7 +296,7 @@ static void story_of_scripts(lido_engine *engine) {
 /* ---- Texts that are no statement ---- */
 
 static void story_of_texts_that_are_refused(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, NULL);
     SAW_REFUSAL(db, lido_exec(db, ""));
     SAW_REFUSAL(db, lido_exec(db, " ; "));
     SAW_REFUSAL(db, lido_exec(db, "-- a comment\n/* and another; */"));

@@ -1,31 +1,5 @@
 /* Streams: rows that are read as they come, in little memory, while the session can do nothing else. */
-#include "support/scenario.h"
-
-#include <string.h>
-
-/* Begins a statement that has the numbers from 1 to `most` in the table `numbers`. */
-#define NUMBERS(most) \
-    "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < " #most ") "
-
-static lido_session *open_with_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, NULL);
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    lido_exec(db, "INSERT INTO items VALUES (1, 'lamp'), (2, 'chair'), (3, 'bed')");
-    return db;
-}
-
-static lido_session *open_autocommit(lido_engine *engine) {
-    return lido_session_open(engine, &(lido_session_options){.autocommit = true});
-}
-
-static int count_items(lido_session *db) {
-    return (int)lido_query_value(db, "SELECT count(*) FROM items").as.integer;
-}
-
-/* The next row's first column, or "none". */
-static const char *next_text(lido_rows *rows) {
-    return lido_next(rows) ? lido_get_text(rows, 0) : "none";
-}
+#include "support/items.h"
 
 static void story_of_a_long_stream(lido_engine *engine) {
     static const size_t most = 4 * 1024 * 1024;
@@ -56,7 +30,7 @@ static void story_of_a_long_stream(lido_engine *engine) {
 
 /* A stream has the connection to itself. */
 static void story_of_a_busy_session(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_commit(db);
     lido_rows *stream = lido_stream(db, "SELECT name FROM items ORDER BY id");
     saw("%s", next_text(stream));
@@ -83,7 +57,7 @@ static void story_of_a_busy_session(lido_engine *engine) {
 }
 
 static void story_of_streams_in_a_transaction(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_send(db, "INSERT INTO items VALUES (4, 'desk')");
     lido_rows *stream = lido_stream(db, "SELECT name FROM items ORDER BY id DESC");
     saw("%s", next_text(stream));
@@ -131,7 +105,7 @@ static void story_of_streams_closed_in_autocommit_mode(lido_engine *engine) {
 
 /* The stream ends with the transaction; what is left of it can still be asked, and closed. */
 static void story_of_a_commit_with_an_open_stream(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *stream = lido_stream(db, NUMBERS(200000) "SELECT n FROM numbers");
     saw("%s", next_text(stream));
     saw("%s", lido_status_name(lido_commit(db)));
@@ -147,7 +121,7 @@ static void story_of_a_commit_with_an_open_stream(lido_engine *engine) {
 
 static void story_of_a_stream_that_writes(lido_engine *engine) {
     static const char sql[] = "INSERT INTO items SELECT id + 100, name FROM items RETURNING id";
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_rows *stream = lido_stream(db, sql);
     int rows = 0;
     while (lido_next(stream))
@@ -185,7 +159,7 @@ static int read_until_it_fails(lido_session *db) {
 }
 
 static void story_of_a_stream_that_fails(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_commit(db);
     saw("%d rows", read_until_it_fails(db));
     saw_error(db);
@@ -212,7 +186,7 @@ static void story_of_a_stream_that_fails(lido_engine *engine) {
 static void story_of_a_division_by_zero(lido_engine *engine) {
     if (!scenario_is_postgres())
         return;
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_savepoint (db) {
         lido_rows *stream = lido_stream(db, NUMBERS(200000) "SELECT 1 / (n - 50000) FROM numbers");
         int rows = 0;
@@ -228,7 +202,7 @@ static void story_of_a_division_by_zero(lido_engine *engine) {
 
 /* A value that is read wrongly makes the session fail and leaves the stream open. */
 static void story_of_a_stream_read_wrongly(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_commit(db);
     lido_rows *stream = lido_stream(db, "SELECT name FROM items ORDER BY id");
     int number;
@@ -244,7 +218,7 @@ static void story_of_a_stream_read_wrongly(lido_engine *engine) {
 }
 
 static void story_of_a_read_only_stream(lido_engine *engine) {
-    lido_session *db = open_with_items(engine);
+    lido_session *db = open_with_items(engine, "bed");
     lido_commit(db);
     lido_session_close(db);
     db = lido_session_open(engine, &(lido_session_options){.autocommit = true, .read_only = true});
@@ -268,7 +242,7 @@ static void story_of_a_session_closed_with_an_open_stream(lido_engine *engine) {
     options.pool_timeout_ms = 2000;
     (void)engine;
     lido_engine *small = scenario_engine(&options);
-    lido_session *db = open_with_items(small);
+    lido_session *db = open_with_items(small, "bed");
     lido_commit(db);
     lido_exec(db, "DELETE FROM items");
     lido_next(lido_stream(db, NUMBERS(200000) "SELECT n FROM numbers"));

@@ -1,32 +1,7 @@
 /* Transaction blocks: what commits, what rolls back, and what the outcome says. */
-#include "support/scenario.h"
+#include "support/items.h"
 
-#include <string.h>
-
-static void make_items(lido_engine *engine) {
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
-    lido_exec(db, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
-    assert_int_equal(lido_session_close(db), LIDO_OK);
-}
-
-static void insert(lido_session *db, int id) {
-    lido_exec(db, "INSERT INTO items VALUES (?, 'lamp')", id);
-}
-
-/* Which items stand, as anybody else sees it: "stands: 1 2". */
-static void saw_items(lido_engine *engine) {
-    char line[200] = "stands:";
-    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
-    lido_rows *rows = lido_query(db, "SELECT id FROM items ORDER BY id");
-    int id;
-    while (lido_next(rows) && lido_scan(rows, &id))
-        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", id);
-    saw("%s", line);
-    assert_int_equal(lido_commit(db), LIDO_OK);
-    lido_session_close(db);
-}
-
-static void saw_status(lido_status status) {
+static void saw_ending(lido_status status) {
     saw("%s", lido_status_name(status));
 }
 
@@ -43,7 +18,7 @@ static void story_of_falling_off_the_end(lido_engine *engine) {
         saw("runs, %s so far", lido_status_name(outcome));
         insert(db, 1);
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -54,7 +29,7 @@ static void story_of_break(lido_engine *engine) {
         insert(db, 1);
         break;
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -70,7 +45,7 @@ static void story_of_return(lido_engine *engine) {
     lido_status outcome;
     make_items(engine);
     saw("returned %d", return_from_block(engine, &outcome));
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -84,7 +59,7 @@ static void story_of_goto(lido_engine *engine) {
         saw("never seen");
     }
 out:
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -97,7 +72,7 @@ static void story_of_continue(lido_engine *engine) {
             continue;
         saw("never seen");
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -112,7 +87,7 @@ static void story_of_a_loop_inside(lido_engine *engine) {
                 break; /* leaves the loop alone */
             insert(db, id);
         }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -125,7 +100,7 @@ static void story_of_a_failed_statement(lido_engine *engine) {
         insert(db, 2);
         saw("at the end");
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -149,11 +124,11 @@ static void story_of_two_blocks_at_once(lido_engine *engine) {
         lido_transaction (second, engine, &inner) {
             insert(second, 1);
         }
-        saw_status(inner);
+        saw_ending(inner);
         insert(first, 2);
         break;
     }
-    saw_status(outer);
+    saw_ending(outer);
     saw_items(engine);
 }
 
@@ -163,7 +138,7 @@ static void story_of_an_outcome_with_an_error(lido_engine *engine) {
     lido_error outcome;
     make_items(engine);
     lido_transaction (db, engine, &outcome) {
-        saw_status(outcome.status);
+        saw_ending(outcome.status);
         insert(db, 1);
     }
     saw_outcome(&outcome);
@@ -171,7 +146,7 @@ static void story_of_an_outcome_with_an_error(lido_engine *engine) {
         break;
     saw_outcome(&outcome);
     lido_transaction (db, engine, &outcome) {
-        insert(db, 1);
+        lido_exec(db, "INSERT INTO items VALUES (?, 'lamp')", 1);
         break;
     }
     saw("%s, %s", lido_status_name(outcome.status), lido_category_name(outcome.category));
@@ -204,26 +179,26 @@ static void story_of_a_commit_within(lido_engine *engine) {
         insert(db, 1);
         saw("within: %s", lido_status_name(lido_commit(db)));
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_transaction (db, engine, &outcome) {
         insert(db, 2);
         saw("within: %s", lido_status_name(lido_commit(db)));
         insert(db, 3);
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_transaction (db, engine, &outcome) {
         insert(db, 4);
         saw("within: %s", lido_status_name(lido_commit(db)));
         insert(db, 5);
         break;
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_transaction (db, engine, &outcome) {
         insert(db, 6);
         lido_commit(db);
         break; /* with nothing left to roll back */
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -246,14 +221,14 @@ static void story_of_a_rollback_within(lido_engine *engine) {
         insert(db, 1);
         lido_rollback(db);
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_transaction (db, engine, &outcome) {
         insert(db, 2);
         insert(db, 2);
         lido_rollback(db);
         insert(db, 3);
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -290,7 +265,7 @@ static void story_of_an_autocommit_block(lido_engine *engine) {
         insert(db, 2);
         lido_send(db, "INSERT INTO items VALUES (3, 'sent')");
     }
-    saw_status(outcome);
+    saw_ending(outcome);
     saw_items(engine);
 }
 
@@ -303,15 +278,15 @@ static void story_of_an_empty_transaction(lido_engine *unused) {
     lido_engine *nowhere = lido_engine_open("sqlite:////nowhere/at/all/items.db", NULL, NULL);
     lido_transaction (db, nowhere, &outcome)
         saw("nothing to do");
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_transaction (db, nowhere, &outcome)
         lido_savepoint (db)
             saw("nor here");
-    saw_status(outcome);
+    saw_ending(outcome);
     lido_session *db = lido_session_open(nowhere, NULL);
     lido_savepoint_begin(db);
     lido_savepoint_begin(db);
-    saw_status(lido_commit(db));
+    saw_ending(lido_commit(db));
     lido_session_close(db);
     lido_engine_close(nowhere);
 }
@@ -333,7 +308,7 @@ static void story_of_a_constraint_checked_at_commit(lido_engine *engine) {
         saw("failed %d", lido_failed(db));
         lido_exec(db, "INSERT INTO owners VALUES (7)");
     }
-    saw_status(outcome.status);
+    saw_ending(outcome.status);
     lido_transaction (db, engine, &outcome) {
         lido_exec(db, "INSERT INTO items VALUES (2, 8)");
         saw("failed %d", lido_failed(db));
@@ -347,10 +322,10 @@ static void story_of_a_session_after_a_commit_that_failed(lido_engine *engine) {
     make_deferred(engine);
     lido_session *db = lido_session_open(engine, NULL);
     lido_send(db, "INSERT INTO items VALUES (2, 8)");
-    saw_status(lido_commit(db));
+    saw_ending(lido_commit(db));
     saw_error(db);
     lido_exec(db, "INSERT INTO items VALUES (3, NULL)");
-    saw_status(lido_commit(db));
+    saw_ending(lido_commit(db));
     saw_error(db);
     lido_session_close(db);
     saw_items(engine);
