@@ -2,6 +2,7 @@
  * nor lost, every transfer that was acknowledged is in the ledger once, none that was rolled back is there, and at the
  * end the program holds what it held before. */
 #include "soak.h"
+#include "support/chance.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -54,14 +55,6 @@ typedef struct bank {
     clerk clerks[CLERKS];
 } bank;
 
-/* Marsaglia's xorshift: each thread its own. */
-static uint64_t next_random(uint64_t *random, uint64_t below) {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random % below;
-}
-
 static void pause_ms(uint64_t milliseconds) {
     const struct timespec pause = {.tv_nsec = (long)milliseconds * 1000000};
     nanosleep(&pause, NULL);
@@ -73,9 +66,9 @@ static void pause_ms(uint64_t milliseconds) {
 static bool transfer(lido_session *db, void *argument) {
     clerk *self = argument;
     int64_t number = ((int64_t)self->number << SHIFT) + self->count;
-    int64_t from = (int64_t)next_random(&self->random, ACCOUNTS);
-    int64_t to = (from + 1 + (int64_t)next_random(&self->random, ACCOUNTS - 1)) % ACCOUNTS;
-    int64_t amount = 1 + (int64_t)next_random(&self->random, 10);
+    int64_t from = (int64_t)draw_below(&self->random, ACCOUNTS);
+    int64_t to = (from + 1 + (int64_t)draw_below(&self->random, ACCOUNTS - 1)) % ACCOUNTS;
+    int64_t amount = 1 + (int64_t)draw_below(&self->random, 10);
     self->attempts++;
     if (number % 3 == 0) {
         lido_send(db, "UPDATE bank_accounts SET balance = balance - ? WHERE id = ?", amount, from);
@@ -149,9 +142,9 @@ static void *cancel_at_random(void *argument) {
     uint64_t random = 7;
     pthread_barrier_wait(&self->opened);
     while (!atomic_load(&self->closing)) {
-        clerk *victim = &self->clerks[FUNCTION_CLERKS + next_random(&random, CLERKS - FUNCTION_CLERKS)];
+        clerk *victim = &self->clerks[FUNCTION_CLERKS + draw_below(&random, CLERKS - FUNCTION_CLERKS)];
         self->cancels += lido_cancel(victim->session) == LIDO_OK;
-        pause_ms(next_random(&random, CANCEL_EVERY_MOST_MS));
+        pause_ms(draw_below(&random, CANCEL_EVERY_MOST_MS));
     }
     pthread_barrier_wait(&self->closed);
     return NULL;
@@ -166,7 +159,7 @@ static void *kill_at_random(void *argument) {
         lido_value killed = lido_query_value(db, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                                                  "WHERE application_name = 'lido bank' ORDER BY random() LIMIT 1");
         self->kills_done += killed.kind == LIDO_KIND_BOOL && killed.as.boolean;
-        pause_ms(next_random(&random, KILL_EVERY_MOST_MS));
+        pause_ms(draw_below(&random, KILL_EVERY_MOST_MS));
     }
     lido_session_close(db);
     lido_engine_close(engine);

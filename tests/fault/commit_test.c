@@ -1,34 +1,20 @@
 /* What happens to PostgreSQL while it is at a COMMIT, which a deferred trigger makes last: its backend is terminated,
  * or told to cancel. Whatever is said of the commit then is true. */
-#include "databases.h"
+#include "engines.h"
 
 #include <poll.h>
 #include <pthread.h>
 
 #include "base/clock.h"
 
-static lido_engine *server; /* who disturbs */
-static lido_engine *engine; /* who commits */
-
 static int begin(void **state) {
     (void)state;
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL)
-        return 0; /* the test will skip itself */
-    server = open_surely(postgres_url(), NULL);
-    engine = open_surely(postgres_url(), NULL);
-    run_surely(server, "DROP TABLE IF EXISTS slow_commits; CREATE TABLE slow_commits (id integer);"
-                       "CREATE OR REPLACE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS "
-                       "$$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;"
-                       "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow_commits DEFERRABLE INITIALLY DEFERRED "
-                       "FOR EACH ROW EXECUTE FUNCTION take_long()");
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    lido_engine_close(engine);
-    lido_engine_close(server);
-    engine = server = NULL;
+    if (open_server("DROP TABLE IF EXISTS slow_commits; CREATE TABLE slow_commits (id integer);"
+                    "CREATE OR REPLACE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS "
+                    "$$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;"
+                    "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow_commits DEFERRABLE INITIALLY DEFERRED "
+                    "FOR EACH ROW EXECUTE FUNCTION take_long()"))
+        engine = open_surely(postgres_url(), NULL);
     return 0;
 }
 
@@ -126,7 +112,7 @@ static void a_commit_that_takes_too_long_is_rolled_back(void **state) {
     expect_engine_works(db);
 }
 
-#define COMMIT_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define COMMIT_TEST(test) cmocka_unit_test_setup_teardown(test, begin, close_engines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

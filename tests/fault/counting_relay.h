@@ -5,9 +5,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-#include "false_server.h"
+#include "loopback.h"
 
 enum { COUNTED_MOST = 16384, COUNTING_LOOK_MS = 10 };
 
@@ -25,15 +26,6 @@ typedef struct counting_relay {
         int server;
     } connections[COUNTED_MOST]; /* in the order they came */
 } counting_relay;
-
-static inline int count_connect(const char *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-    if (connect(connected, (const struct sockaddr *)&address, sizeof address) != 0)
-        abort();
-    return connected;
-}
 
 /* Sends all of it, to a peer that may be slow to read; false when it never will. */
 static inline bool count_send(counting_relay *self, int to, const char *bytes, size_t size) {
@@ -66,7 +58,7 @@ static inline void count_take(counting_relay *self) {
     if (customer < 0 || index == COUNTED_MOST)
         abort();
     self->connections[index].customer = customer;
-    self->connections[index].server = count_connect(self->server_port);
+    self->connections[index].server = connect_loopback(self->server_port);
     atomic_fetch_add(&self->count, 1);
 }
 

@@ -1,15 +1,13 @@
 /* Connections to PostgreSQL that break: while they idle in the pool, in a transaction, in a statement. The session says
  * so, no savepoint brings the transaction back, and the pool serves the next session. */
-#include "databases.h"
+#include "engines.h"
 
 #include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 
-static lido_engine *server; /* who terminates */
-static lido_engine *engine; /* whose connections are terminated; it has room for one */
-
+/* With room for one connection. */
 static lido_engine *open_narrow(bool pre_ping) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.pool_size = 1;
@@ -21,19 +19,8 @@ static lido_engine *open_narrow(bool pre_ping) {
 
 static int begin(void **state) {
     (void)state;
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL)
-        return 0; /* the test will skip itself */
-    server = open_surely(postgres_url(), NULL);
-    engine = open_narrow(true);
-    run_surely(server, "DROP TABLE IF EXISTS broken; CREATE TABLE broken (id integer PRIMARY KEY)");
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    lido_engine_close(engine);
-    lido_engine_close(server);
-    engine = server = NULL;
+    if (open_server("DROP TABLE IF EXISTS broken; CREATE TABLE broken (id integer PRIMARY KEY)"))
+        engine = open_narrow(true);
     return 0;
 }
 
@@ -353,7 +340,7 @@ static void closing_a_lost_stream_does_not_wait(void **state) {
     expect_engine_works();
 }
 
-#define LOSS_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define LOSS_TEST(test) cmocka_unit_test_setup_teardown(test, begin, close_engines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

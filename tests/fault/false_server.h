@@ -2,13 +2,10 @@
 #ifndef TESTS_FAULT_FALSE_SERVER_H
 #define TESTS_FAULT_FALSE_SERVER_H
 
-#include <netinet/in.h>
+#include "loopback.h"
+
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 typedef enum false_server_manner {
     SAYS_NOTHING, /* keeps the connection, reads nothing, answers nothing */
@@ -25,24 +22,6 @@ typedef struct false_server {
     char port[8];
     pthread_t thread;
 } false_server;
-
-/* A socket bound to a free port of 127.0.0.1, which is written to `port`. */
-static inline int bind_loopback(char port[8]) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int bound = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(bound >= 0);
-    assert_int_equal(bind(bound, (const struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(bound, (struct sockaddr *)&address, &size), 0);
-    snprintf(port, 8, "%d", ntohs(address.sin_port));
-    return bound;
-}
-
-/* A port of 127.0.0.1 that nobody listens on. */
-static inline const char *unused_port(char port[8]) {
-    close(bind_loopback(port));
-    return port;
-}
 
 static inline void treat(int customer, false_server_manner manner) {
     static const char http[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 
-#include "base/clock.h"
+#include "support/chance.h"
 
 enum { KILLS = 200, CHECK_EVERY = 20, ROWS_OF_A_TRANSACTION = 3, LIFE_MOST_US = 30000, SPEAKS_WITHIN_MS = 20000 };
 
@@ -41,12 +41,7 @@ static void write_until_killed(const char *url, const lido_options *options, int
 
 /* ---- Who kills ---- */
 
-static unsigned long random_state;
-
-static long random_below(long most) {
-    random_state = random_state * 6364136223846793005UL + 1442695040888963407UL;
-    return (long)((random_state >> 33) % (unsigned long)most);
-}
+static uint64_t chance;
 
 static long number_from(const char *variable, long otherwise) {
     const char *text = getenv(variable);
@@ -74,9 +69,9 @@ static int64_t live_and_die(const char *url, const lido_options *options, int64_
     }
     close(pipes[1]);
     struct pollfd speaks = {.fd = pipes[0], .events = POLLIN};
-    if (random_below(4) > 0) /* else it may be killed before it has begun */
+    if (draw_below(&chance, 4) > 0) /* else it may be killed before it has begun */
         assert_int_equal(poll(&speaks, 1, SPEAKS_WITHIN_MS), 1);
-    usleep((useconds_t)random_below(LIFE_MOST_US));
+    usleep((useconds_t)draw_below(&chance, LIFE_MOST_US));
     kill(writer, SIGKILL);
     int64_t count = listen_until_end(pipes[0], first);
     assert_int_equal(waitpid(writer, &status, 0), writer);
@@ -142,9 +137,7 @@ static int64_t kill_often(const lido_options *options, long kills) {
 static void kill_with(const char *journal_mode) {
     lido_options options = LIDO_OPTIONS_INIT;
     long kills = number_from("LIDO_TEST_KILLS", KILLS);
-    unsigned long seed = (unsigned long)number_from("LIDO_TEST_SEED", (long)(lido__clock_now_us() % 1000000));
-    random_state = seed;
-    print_message("LIDO_TEST_SEED=%lu\n", seed);
+    chance = chance_of(seed_of_test(), 0);
     options.synchronous = "full";
     options.journal_mode = journal_mode;
     options.wal_autocheckpoint = 20; /* so that checkpoints are hit, too */

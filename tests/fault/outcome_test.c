@@ -1,21 +1,19 @@
 /* The three outcomes of a commit, told truthfully when the connection breaks, or falls silent, just then: a relay
  * between lido and PostgreSQL loses the answer, and knows whether the server got the question. */
-#include "databases.h"
+#include "engines.h"
 #include "relay.h"
 
 #include "base/clock.h"
 
-static lido_engine *server; /* straight to it */
-static lido_engine *engine; /* through the relay; it has room for one connection */
 static relay between;
 
+/* Through the relay, with room for one connection. */
 static int begin(void **state) {
     (void)state;
     lido_options options = LIDO_OPTIONS_INIT;
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL || getenv("LIDO_TEST_POSTGRES_PASSWORD") == NULL)
+    if (getenv("LIDO_TEST_POSTGRES_PASSWORD") == NULL ||
+        !open_server("DROP TABLE IF EXISTS outcomes; CREATE TABLE outcomes (id integer PRIMARY KEY)"))
         return 0; /* the test will skip itself */
-    server = open_surely(postgres_url(), NULL);
-    run_surely(server, "DROP TABLE IF EXISTS outcomes; CREATE TABLE outcomes (id integer PRIMARY KEY)");
     relay_start(&between, getenv("LIDO_TEST_POSTGRES_PORT"));
     options.host = "127.0.0.1";
     options.port = between.port;
@@ -29,13 +27,10 @@ static int begin(void **state) {
 }
 
 static int end(void **state) {
-    (void)state;
-    if (engine == NULL)
-        return 0;
-    lido_engine_close(engine);
-    relay_stop(&between);
-    lido_engine_close(server);
-    engine = server = NULL;
+    bool relays = engine != NULL;
+    close_engines(state);
+    if (relays)
+        relay_stop(&between);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* A short transaction whose connection breaks at every byte that either side sends, or falls silent there: the outcome
  * that lido tells is what the database holds in the end, the call returns in time, and the engine goes on. */
+#include "engines.h"
 #include "soak.h"
 #include "support/proxy.h"
 
@@ -9,8 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
-
-static lido_engine *server; /* straight to it */
 
 enum {
     STEPS = 3, /* BEGIN and an insert, an insert, COMMIT */
@@ -64,17 +63,7 @@ static proxy *open_proxy(void) {
 
 static int begin(void **state) {
     (void)state;
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL)
-        return 0; /* the test will skip itself */
-    server = open_surely(postgres_url(), NULL);
-    run_surely(server, "DROP TABLE IF EXISTS halves; CREATE TABLE halves (number bigint, half integer)");
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    lido_engine_close(server);
-    server = NULL;
+    open_server("DROP TABLE IF EXISTS halves; CREATE TABLE halves (number bigint, half integer)");
     return 0;
 }
 
@@ -342,7 +331,7 @@ static void a_connection_that_died_silently_in_the_pool_is_not_noticed(void **st
     options.sslmode = "disable";
     options.pool_size = 1;
     options.pool_ping_after_ms = 10;
-    lido_engine *engine = open_surely(postgres_url(), &options);
+    engine = open_surely(postgres_url(), &options);
     assert_int_equal(ask_surely(engine, "SELECT 1"), 1);
     proxy_arm(between, PROXY_STALLS, PROXY_TO_SERVER, 0); /* at the next byte, which is the ping's */
     poll(NULL, 0, 50);
@@ -351,6 +340,7 @@ static void a_connection_that_died_silently_in_the_pool_is_not_noticed(void **st
     assert_in_range((lido__clock_now_us() - began) / 1000, 0, 10000);
     assert_int_equal(proxy_connections(between), 2);
     lido_engine_close(engine);
+    engine = NULL;
     proxy_close(between);
 }
 
@@ -388,7 +378,7 @@ static void the_kernel_watches_connections_too(void **state) {
     proxy_close(on.between);
 }
 
-#define PROXY_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define PROXY_TEST(test) cmocka_unit_test_setup_teardown(test, begin, close_engines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -4,9 +4,10 @@
 #define TESTS_FAULT_RELAY_H
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
-#include "false_server.h"
+#include "loopback.h"
 
 typedef enum relay_manner {
     RELAYS,
@@ -34,15 +35,6 @@ typedef struct relay {
         pthread_t thread;
     } connections[RELAY_CONNECTIONS_MOST];
 } relay;
-
-static inline int relay_connect(const char *port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-    if (connect(connected, (const struct sockaddr *)&address, sizeof address) != 0)
-        abort();
-    return connected;
-}
 
 /* Passes on what has come; false at its end. */
 static inline bool relay_pass(int from, int to, char *bytes, size_t most, ssize_t *size) {
@@ -96,7 +88,7 @@ static inline void *relay_serve(void *argument) {
         if (self->count == RELAY_CONNECTIONS_MOST)
             abort();
         struct relay_connection *on = &self->connections[self->count++];
-        *on = (struct relay_connection){self, customer, relay_connect(self->server_port), self->thread};
+        *on = (struct relay_connection){self, customer, connect_loopback(self->server_port), self->thread};
         if (pthread_create(&on->thread, NULL, relay_one, on) != 0)
             abort();
     }

@@ -1,6 +1,7 @@
 /* The server is stopped at once, in the middle of everything, under 16 threads, and comes back: nobody hangs, every
  * error says what it is, what was acknowledged stands once, and the pool recovers by itself.
  * tests/support/with-postgres starts the server again. */
+#include "engines.h"
 #include "soak.h"
 
 #include <inttypes.h>
@@ -32,7 +33,6 @@ typedef struct worker {
 } worker;
 
 static worker workers[WORKERS];
-static lido_engine *engine;
 static atomic_bool stopping;
 
 /* ---- The server ---- */
@@ -197,21 +197,14 @@ static void check_pool(void) {
 
 static int begin(void **state) {
     (void)state;
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL || getenv("LIDO_TEST_POSTGRES_DIRECTORY") == NULL)
+    if (getenv("LIDO_TEST_POSTGRES_DIRECTORY") == NULL ||
+        !open_server(
+            "DROP TABLE IF EXISTS records; CREATE TABLE records (worker integer, number integer, half integer)"))
         return 0; /* the test will skip itself */
     lido_options options = LIDO_OPTIONS_INIT;
     options.pool_size = 8;
     options.max_overflow = 4;
     engine = open_surely(postgres_url(), &options);
-    run_surely(engine,
-               "DROP TABLE IF EXISTS records; CREATE TABLE records (worker integer, number integer, half integer)");
-    return 0;
-}
-
-static int end(void **state) {
-    (void)state;
-    lido_engine_close(engine);
-    engine = NULL;
     return 0;
 }
 
@@ -271,7 +264,7 @@ static void connections_that_idled_meanwhile_are_not_noticed(void **state) {
     assert_int_equal(stats.failed_connects, 0);
 }
 
-#define RESTART_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
+#define RESTART_TEST(test) cmocka_unit_test_setup_teardown(test, begin, close_engines)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -13,7 +13,6 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/random.h"
 
 scripted_database database;
 lido__config config;
@@ -402,21 +401,4 @@ bool soon(bool (*so)(void)) {
         nanosleep(&pause, NULL);
     }
     return false;
-}
-
-/* ---- Chance ---- */
-
-uint64_t seed_of_test(void) {
-    const char *asked = getenv("LIDO_TEST_SEED");
-    uint64_t seed = asked != NULL ? strtoull(asked, NULL, 10) : lido__random() % 1000000;
-    print_message("           LIDO_TEST_SEED=%llu\n", (unsigned long long)seed);
-    return seed;
-}
-
-/* xorshift64* (Vigna 2016) */
-unsigned draw_below(uint64_t *state, unsigned below) {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return (unsigned)((*state * 0x2545F4914F6CDD1DU) >> 40) % below;
 }

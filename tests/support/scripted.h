@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/pool.h"
+#include "support/chance.h"
 
 /* ---- The database ---- */
 
@@ -133,10 +134,5 @@ lido__pool_waiter *last_in_queue(void);
 
 /* Waits for what another thread is about to do; false if it is not so after many seconds. */
 bool soon(bool (*so)(void));
-
-/* What LIDO_TEST_SEED says, or a new one; printed either way. */
-uint64_t seed_of_test(void);
-/* The next number below `below` of the sequence that *state is in: the same seed draws the same. */
-unsigned draw_below(uint64_t *state, unsigned below);
 
 #endif

@@ -14,14 +14,7 @@
 
 #include "base/convert.h"
 #include "base/decimal.h"
-
-/* The same numbers in each run (splitmix64). */
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t mixed = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ (mixed >> 31);
-}
+#include "support/chance.h"
 
 static uint64_t bits_of(double real) {
     uint64_t bits;
@@ -50,7 +43,7 @@ static void integers_are_written_and_read(void **state) {
     uint64_t seed = 1;
     for (int i = 0; i < 20000; i++) {
         char expected[32];
-        int64_t integer = (int64_t)(next_random(&seed) >> (i % 64));
+        int64_t integer = (int64_t)(draw_bits(&seed) >> (i % 64));
         integer = i % 2 == 0 ? integer : -integer;
         snprintf(expected, sizeof expected, "%lld", (long long)integer);
         assert_integer_text(integer, expected);
@@ -132,7 +125,7 @@ static void any_double_reads_back_the_same(void **state) {
         char text[LIDO__DOUBLE_TEXT_SIZE];
         double real;
         double back;
-        uint64_t bits = next_random(&seed);
+        uint64_t bits = draw_bits(&seed);
         memcpy(&real, &bits, sizeof real);
         size_t size = lido__double_format(real, text);
         assert_true(lido__double_parse(text, size, &back));

@@ -75,7 +75,7 @@ static void *play(void *argument) {
 static void let_play(player *players, bool rough) {
     uint64_t seed = seed_of_test();
     for (size_t i = 0; i < PLAYERS; i++) {
-        players[i] = (player){.rough = rough, .random = (seed + 1) * 0x9E3779B97F4A7C15U + i};
+        players[i] = (player){.rough = rough, .random = chance_of(seed, i)};
         assert_int_equal(pthread_create(&players[i].thread, NULL, play, &players[i]), 0);
     }
 }

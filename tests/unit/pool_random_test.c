@@ -258,7 +258,7 @@ static void begin_schedule(uint64_t seed) {
     memset(&expected, 0, sizeof expected);
     memset(steps_taken, 0, sizeof steps_taken);
     step_count = 0;
-    chance = (seed + 1) * 0x9E3779B97F4A7C15U + (uint64_t)schedule;
+    chance = chance_of(seed, (uint64_t)schedule);
     scripted_begin(NULL);
     time_stands_still();
     config.pool_timeout_ms = 0;

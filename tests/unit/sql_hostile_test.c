@@ -12,6 +12,7 @@
 
 #include "sql/scanner.h"
 #include "sql/sql.h"
+#include "support/chance.h"
 
 enum { LARGE = 1024 * 1024 };
 
@@ -98,13 +99,6 @@ static void a_large_number_of_different_tags_takes_linear_time(void **state) {
     free(text);
 }
 
-static uint64_t next_random(uint64_t *random) {
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    return *random;
-}
-
 /* A text of up to 40 pieces, most of them SQL. */
 static void make_soup(char *text, uint64_t *random) {
     static const char *const pieces[] = {
@@ -116,8 +110,8 @@ static void make_soup(char *text, uint64_t *random) {
         "REGEXP",   "NOT",     "CASE",    "END",    "BEGIN", "ATOMIC",   "CREATE", "OR",   "REPLACE", "TRIGGER",
         "FUNCTION", "EXPLAIN", "ANALYZE", "FOR",    "KEY",   "\xC3\xB6", "\xFF",   "\\",   "{",       "é€😀"};
     text[0] = '\0';
-    for (uint64_t left = next_random(random) % 40; left > 0; left--)
-        strcat(text, pieces[next_random(random) % (sizeof pieces / sizeof *pieces)]);
+    for (uint64_t left = draw_bits(random) % 40; left > 0; left--)
+        strcat(text, pieces[draw_bits(random) % (sizeof pieces / sizeof *pieces)]);
 }
 
 static void random_texts_never_do_harm(void **state) {

@@ -12,6 +12,7 @@
 #include <lido/value.h>
 
 #include "base/convert.h"
+#include "support/chance.h"
 
 static int64_t parsed(const char *text) {
     lido_time time = {-1};
@@ -74,20 +75,12 @@ static void format_by_system(int64_t microseconds, char *text, size_t size) {
              tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(microseconds - seconds * 1000000));
 }
 
-/* The same numbers in each run (splitmix64). */
-static uint64_t next_random(uint64_t *seed) {
-    uint64_t mixed = *seed += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ (mixed >> 31);
-}
-
 static void any_moment_agrees_with_the_system(void **state) {
     (void)state;
     uint64_t seed = 3;
     for (int i = 0; i < 50000; i++) {
         /* All of the range, and more often what is near. */
-        int64_t microseconds = (int64_t)next_random(&seed) / ((int64_t)1 << (i % 24));
+        int64_t microseconds = (int64_t)draw_bits(&seed) / ((int64_t)1 << (i % 24));
         if (microseconds < INT64_MIN + 1000000)
             continue; /* format_by_system would overflow; the limits are tested above */
         char expected[64];
