@@ -8,31 +8,18 @@
 #include "affinity.h"
 #include "measures.h"
 #include "postgres_fixture.h"
+#include "select.h"
 
 typedef struct job {
-    lido_engine *engine;
-    lido_session *session;
+    bench_selecting select;
     PGconn *raw;
-    uint64_t lido_sequence; /* the same ids on both sides */
-    uint64_t raw_sequence;
     bench_affinity before;
 } job;
 
 static bool lido_selects(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
-    for (size_t i = 0; i < operations; i++) {
-        int64_t wanted = bench_pick(&my->lido_sequence, BENCH_POSTGRES_ITEMS);
-        int64_t id = 0;
-        const char *name = NULL;
-        double price = 0;
-        lido_rows *rows = lido_query(my->session, "SELECT id, name, price FROM lido_bench_items WHERE id = ?", wanted);
-        bool right =
-            lido_next(rows) && lido_scan(rows, &id, &name, &price) && id == wanted && name[0] == 'i' && price > 0;
-        lido_rows_close(rows);
-        if (!right)
-            return bench_fail_lido(context, lido_error_of(my->session));
-    }
-    return true;
+    return bench_select_by_lido(&my->select, "SELECT id, name, price FROM lido_bench_items WHERE id = ?",
+                                BENCH_POSTGRES_ITEMS, operations, context);
 }
 
 static int64_t read_int64(const PGresult *result, int column) {
@@ -53,7 +40,7 @@ static double read_double(const PGresult *result, int column) {
 static bool raw_selects(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
     for (size_t i = 0; i < operations; i++) {
-        int64_t wanted = bench_pick(&my->raw_sequence, BENCH_POSTGRES_ITEMS);
+        int64_t wanted = bench_pick(&my->select.raw_sequence, BENCH_POSTGRES_ITEMS);
         uint64_t bytes = bench_postgres_swap((uint64_t)wanted);
         const char *values[1] = {(const char *)&bytes};
         const int lengths[1] = {sizeof bytes};
@@ -64,7 +51,7 @@ static bool raw_selects(void *opened, size_t operations, bench_context *context)
             int64_t id = read_int64(result, 0);
             const char *name = PQgetvalue(result, 0, 1);
             double price = read_double(result, 2);
-            right = id == wanted && name[0] == 'i' && price > 0;
+            right = bench_item_is_right(wanted, id, name, price);
         }
         PQclear(result);
         if (!right)
@@ -92,18 +79,13 @@ static bool open_lido(job *my, bench_context *context) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.pool_size = 1;
     options.max_overflow = 0;
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(context->postgres_url, &options, &error);
-    if (my->engine == NULL)
-        return bench_fail_lido(context, &error);
-    my->session = lido_session_open(my->engine, &(lido_session_options){.autocommit = true});
-    return true;
+    return bench_select_open(&my->select, context->postgres_url, &options, context);
 }
 
 static bool pin_servers(job *my, int cpu, bench_context *context) {
-    lido_value process = lido_query_value(my->session, "SELECT pg_backend_pid()");
+    lido_value process = lido_query_value(my->select.session, "SELECT pg_backend_pid()");
     if (process.kind != LIDO_KIND_INT64)
-        return bench_fail_lido(context, lido_error_of(my->session));
+        return bench_fail_lido(context, lido_error_of(my->select.session));
     const char *problem = bench_pin_server((pid_t)process.as.integer, cpu);
     if (problem == NULL)
         problem = bench_pin_server((pid_t)PQbackendPID(my->raw), cpu);
@@ -114,8 +96,7 @@ static bool pin_servers(job *my, int cpu, bench_context *context) {
 
 static void close_job(void *opened) {
     job *my = opened;
-    lido_session_close(my->session);
-    lido_engine_close(my->engine);
+    bench_select_close(&my->select);
     if (my->raw != NULL) {
         bench_postgres_drop_items(my->raw);
         PQfinish(my->raw);
@@ -131,7 +112,6 @@ static void *open_pinned(size_t server, bench_context *context) {
         bench_fail(context, "out of memory");
         return NULL;
     }
-    my->lido_sequence = my->raw_sequence = 88172645463325252U;
     my->before = bench_affinity_save();
     int client_cpu = bench_affinity_cpu(&my->before, 0);
     int server_cpu = bench_affinity_cpu(&my->before, server);

@@ -6,46 +6,33 @@
 #include <stdlib.h>
 
 #include "measures.h"
+#include "select.h"
 #include "sqlite_fixture.h"
 
 typedef struct job {
-    lido_engine *engine;
-    lido_session *session;
+    bench_selecting select;
     sqlite3 *raw;
     sqlite3_stmt *statement;
-    uint64_t lido_sequence; /* the same ids on both sides */
-    uint64_t raw_sequence;
     bench_folder folder;
 } job;
 
 static bool lido_selects(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
-    for (size_t i = 0; i < operations; i++) {
-        int64_t wanted = bench_pick(&my->lido_sequence, BENCH_SQLITE_ITEMS);
-        int64_t id = 0;
-        const char *name = NULL;
-        double price = 0;
-        lido_rows *rows = lido_query(my->session, "SELECT id, name, price FROM items WHERE id = ?", wanted);
-        bool right =
-            lido_next(rows) && lido_scan(rows, &id, &name, &price) && id == wanted && name[0] == 'i' && price > 0;
-        lido_rows_close(rows);
-        if (!right)
-            return bench_fail_lido(context, lido_error_of(my->session));
-    }
-    return true;
+    return bench_select_by_lido(&my->select, "SELECT id, name, price FROM items WHERE id = ?", BENCH_SQLITE_ITEMS,
+                                operations, context);
 }
 
 static bool raw_selects(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
     for (size_t i = 0; i < operations; i++) {
-        int64_t wanted = bench_pick(&my->raw_sequence, BENCH_SQLITE_ITEMS);
+        int64_t wanted = bench_pick(&my->select.raw_sequence, BENCH_SQLITE_ITEMS);
         bool right = false;
         sqlite3_bind_int64(my->statement, 1, wanted);
         if (sqlite3_step(my->statement) == SQLITE_ROW) {
             int64_t id = sqlite3_column_int64(my->statement, 0);
             const char *name = (const char *)sqlite3_column_text(my->statement, 1);
             double price = sqlite3_column_double(my->statement, 2);
-            right = id == wanted && name[0] == 'i' && price > 0;
+            right = bench_item_is_right(wanted, id, name, price);
         }
         sqlite3_reset(my->statement);
         if (!right)
@@ -56,17 +43,8 @@ static bool raw_selects(void *opened, size_t operations, bench_context *context)
 
 /* ---- Making and ending the job. ---- */
 
-static bool open_lido(job *my, const char *url, bench_context *context) {
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(url, NULL, &error);
-    if (my->engine == NULL)
-        return bench_fail_lido(context, &error);
-    my->session = lido_session_open(my->engine, &(lido_session_options){.autocommit = true});
-    return true;
-}
-
 static bool prepare_raw(job *my, bench_context *context) {
-    return bench_sqlite_same_pragmas(my->session, my->raw, context) &&
+    return bench_sqlite_same_pragmas(my->select.session, my->raw, context) &&
            bench_sqlite_prepare(my->raw, "SELECT id, name, price FROM items WHERE id = ?", &my->statement, context);
 }
 
@@ -78,7 +56,7 @@ static bool make_files(job *my, bench_context *context) {
         return false;
     bench_folder_file(&my->folder, "lido.db", path);
     snprintf(url, sizeof url, "sqlite:///%s", path);
-    if (!bench_sqlite_make_items(path, context) || !open_lido(my, url, context))
+    if (!bench_sqlite_make_items(path, context) || !bench_select_open(&my->select, url, NULL, context))
         return false;
     bench_folder_file(&my->folder, "raw.db", path);
     return bench_sqlite_make_items(path, context) && bench_sqlite_open(path, &my->raw, context) &&
@@ -86,19 +64,18 @@ static bool make_files(job *my, bench_context *context) {
 }
 
 static bool make_in_memory(job *my, bench_context *context) {
-    if (!open_lido(my, "sqlite://", context))
+    if (!bench_select_open(&my->select, "sqlite://", NULL, context))
         return false;
-    lido_script(my->session, BENCH_SQLITE_ITEMS_SQL);
-    if (lido_failed(my->session))
-        return bench_fail_lido(context, lido_error_of(my->session));
+    lido_script(my->select.session, BENCH_SQLITE_ITEMS_SQL);
+    if (lido_failed(my->select.session))
+        return bench_fail_lido(context, lido_error_of(my->select.session));
     return bench_sqlite_open(":memory:", &my->raw, context) &&
            bench_sqlite_run(my->raw, BENCH_SQLITE_ITEMS_SQL, context) && prepare_raw(my, context);
 }
 
 static void close_job(void *opened) {
     job *my = opened;
-    lido_session_close(my->session);
-    lido_engine_close(my->engine);
+    bench_select_close(&my->select);
     sqlite3_finalize(my->statement);
     sqlite3_close(my->raw);
     bench_folder_remove(&my->folder);
@@ -111,7 +88,6 @@ static void *open_job(bool (*make)(job *my, bench_context *context), bench_conte
         bench_fail(context, "out of memory");
         return NULL;
     }
-    my->lido_sequence = my->raw_sequence = 88172645463325252U;
     if (make(my, context))
         return my;
     close_job(my);
