@@ -146,9 +146,10 @@ static void a_refusal_gives_the_slot_to_who_waits(void **state) {
     assert_told("connect 1\nconnect 2\n");
 }
 
+/* Idle, and not only on its way. */
 static bool kept_two(void) {
     time_passes_ms(10);
-    return stats_now().open == 2;
+    return stats_now().idle == 2;
 }
 
 static void the_keeper_asks_too(void **state) {
@@ -368,8 +369,8 @@ static void listeners_may_come_while_others_are_told(void **state) {
         assert_null(failed);
     }
     assert_int_equal(atomic_load(&counts[0]), database.closed);
-    for (int i = 1; i < LIDO_LISTENERS_MOST; i++)
-        assert_true(atomic_load(&counts[i]) <= atomic_load(&counts[i - 1]));
+    for (int i = 1; i < LIDO_LISTENERS_MOST; i++) /* of an event that came with them, one may hear and its elder not */
+        assert_true(atomic_load(&counts[i]) <= atomic_load(&counts[0]));
     assert_int_equal(atomic_load(&counts[LIDO_LISTENERS_MOST]), 0);
 }
 

@@ -17,13 +17,17 @@
 enum { ROUND_MS = 10, QUICK_MS = 40 };
 
 static int expected_open;
+static int expected_in_use;
 static uint64_t expected_recycled;
 static int expected_cancels;
 
-/* Lets time pass until a thread has done something. */
+/* Time passes while these wait for what the keeper does: by the test's clock, and as fast as the keeper's thread comes to
+ * run. None of them is true in the middle of something: while a connection is opened, closed or cancelled. */
 static bool open_as_expected(void) {
     time_passes_ms(ROUND_MS);
-    return stats_now().open == expected_open;
+    lido_pool_stats stats = stats_now();
+    return stats.open == expected_open && stats.in_use == expected_in_use &&
+           stats.idle == expected_open - expected_in_use;
 }
 
 static bool recycled_as_expected(void) {
@@ -38,13 +42,31 @@ static int cancels_now(void) {
     return cancels;
 }
 
-static bool cancelled_as_expected(void) {
-    time_passes_ms(1);
-    return cancels_now() == expected_cancels;
+static bool anything_is_being_cancelled(void) {
+    bool found = false;
+    pthread_mutex_lock(&pool.lock);
+    for (const lido__connection *at = pool.used; at != NULL; at = at->next)
+        found = found || at->cancels > 0;
+    pthread_mutex_unlock(&pool.lock);
+    return found;
 }
 
-static bool soon_open(int count) {
+static bool cancelled_as_expected(void) {
+    time_passes_ms(1);
+    return cancels_now() == expected_cancels && !anything_is_being_cancelled();
+}
+
+static bool is_opening(void) {
+    time_passes_ms(ROUND_MS);
+    pthread_mutex_lock(&database.lock);
+    bool opening = database.opening > 0;
+    pthread_mutex_unlock(&database.lock);
+    return opening;
+}
+
+static bool soon_open(int count, int in_use) {
     expected_open = count;
+    expected_in_use = in_use;
     return soon(open_as_expected);
 }
 
@@ -57,7 +79,7 @@ static void begin_to_wait_until(lido__connection *connection, int64_t moment) {
     atomic_store(&connection->wait_until, moment);
 }
 
-/* Returns when the keeper has been round twice at least: in each round it cancels what is late, and does so last. */
+/* Returns when the keeper has been round twice at least: in each round it cancels what is late, after the rest. */
 static void let_rounds_pass(lido__connection *held) {
     for (int i = 0; i < 2; i++) {
         begin_to_wait_until(held, lido__clock_now_us());
@@ -94,7 +116,7 @@ static void after_the_first_use_the_least_size_is_opened(void **state) {
     config.pool_min_size = 3;
     make_kept_pool(5, 0);
     release(acquire_surely());
-    assert_true(soon_open(3));
+    assert_true(soon_open(3, 0));
     lido__connection *held = acquire_surely();
     let_rounds_pass(held);
     assert_int_equal(database.attempts, 3);
@@ -107,10 +129,10 @@ static void what_is_lost_is_opened_again(void **state) {
     config.pool_min_size = 2;
     make_kept_pool(3, 0);
     lido__connection *lost = acquire_surely();
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 1));
     lost->server_gone = lost->broken = true;
     release(lost);
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 0));
     assert_int_equal(database.attempts, 4);
 }
 
@@ -119,7 +141,7 @@ static void no_more_is_opened_ahead_than_there_is_room_for(void **state) {
     config.pool_min_size = 5;
     make_kept_pool(2, 0);
     lido__connection *held = acquire_surely();
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 1));
     let_rounds_pass(held);
     assert_int_equal(database.most, 2);
     release(held);
@@ -132,8 +154,7 @@ static void what_is_opened_ahead_goes_to_who_waits(void **state) {
     lido__connection *held = acquire_surely();
     let_open(false);
     set_min_size(2);
-    time_passes_ms(ROUND_MS);
-    wait_until_opening(1);
+    assert_true(soon(is_opening));
     let_queue(&waiting, true);
     let_open(true);
     wait_for(&waiting);
@@ -144,22 +165,17 @@ static void what_is_opened_ahead_goes_to_who_waits(void **state) {
 
 /* ---- While the server cannot be reached ---- */
 
-static bool up_again(void) {
-    time_passes_ms(ROUND_MS);
-    return !stats_now().down;
-}
-
 static void a_pool_that_went_to_zero_recovers_with_nobody_asking(void **state) {
     (void)state;
     config.pool_min_size = 2;
     make_kept_pool(2, 0);
     lido__connection *lost = acquire_surely();
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 1));
     let_fail(4);
     lost->server_gone = lost->broken = true;
     release(lost);
-    assert_true(soon_open(2));
-    assert_true(soon(up_again));
+    assert_true(soon_open(2, 0));
+    assert_false(stats_now().down);
     assert_int_equal(stats_now().failed_connects, 4);
     assert_int_equal(stats_now().idle, 2);
 }
@@ -216,7 +232,7 @@ static void what_is_idle_for_long_is_closed(void **state) {
     let_rounds_pass(held);
     assert_int_equal(stats_now().idle, 3);
     time_passes_ms(600 * 1000);
-    assert_true(soon_open(1));
+    assert_true(soon_open(1, 1));
     assert_int_equal(database.open, 1);
     assert_int_equal(stats_now().recycled, 0); /* that is for age */
     release(held);
@@ -229,7 +245,7 @@ static void the_least_size_is_kept_however_long_it_is_idle(void **state) {
     make_kept_pool(4, 0);
     take_and_give_back(4);
     time_passes_ms(5000);
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 0));
     lido__connection *held = acquire_surely();
     time_passes_ms(50000);
     let_rounds_pass(held);
@@ -261,8 +277,8 @@ static void old_ones_are_closed_though_nobody_takes_them(void **state) {
     time_passes_ms(1000 * 1000);
     expected_recycled = 3;
     assert_true(soon(recycled_as_expected));
-    assert_true(soon_open(1)); /* the one that is in use is left alone, */
-    release(held);             /* until it comes back */
+    assert_true(soon_open(1, 1)); /* the one that is in use is left alone, */
+    release(held);                /* until it comes back */
     assert_int_equal(stats_now().open, 0);
     assert_int_equal(stats_now().recycled, 4);
 }
@@ -295,7 +311,7 @@ static void old_ones_of_the_least_size_are_replaced(void **state) {
     time_passes_ms(6000 * 1000);
     expected_recycled = 2;
     assert_true(soon(recycled_as_expected));
-    assert_true(soon_open(2));
+    assert_true(soon_open(2, 0));
     assert_int_equal(database.attempts, 4);
 }
 
@@ -373,8 +389,7 @@ static lido__connection *make_pool_with_a_busy_keeper(void) {
     lido__connection *held = acquire_surely();
     let_open(false);
     set_min_size(2);
-    time_passes_ms(ROUND_MS);
-    wait_until_opening(1);
+    assert_true(soon(is_opening));
     return held;
 }
 
