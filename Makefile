@@ -3,7 +3,7 @@
 help:
 	@echo 'make run                    build, and run the example (SQLite unless DATABASE_TYPE or DATABASE_URL is set)'
 	@echo 'make test [TESTS="NAME …"]  everything that is checked; make quick: with one build by gcc only'
-	@echo 'make soak                   half an hour of random faults: a bank, a proxy, restarts'
+	@echo 'make soak                   half an hour of random faults: a bank, a proxy, restarts, killed writers'
 	@echo 'make fuzz                   ten minutes of garbage for each reader of texts, never the same'
 	@echo 'make bench [BENCH="NAME …"] measure against libpq and SQLite themselves'
 	@echo 'make coverage               how many of the lines of src/ the tests run'
@@ -30,10 +30,11 @@ quick:
 	@scripts/install-dependencies test
 	@tests/run --quick $(TESTS)
 
-# Each of the three goes on for as long as that says.
+# Each of the four goes on for as long as that says; one file is written to through so many kills.
 soak:
 	@scripts/install-dependencies test
-	@LIDO_SOAK_SECONDS=$${LIDO_SOAK_SECONDS:-600} tests/run --quick fault/bank fault/proxy fault/restart
+	@LIDO_SOAK_SECONDS=$${LIDO_SOAK_SECONDS:-450} LIDO_TEST_KILLS=$${LIDO_TEST_KILLS:-1000} \
+	    tests/run --quick fault/bank fault/proxy fault/restart fault/kill
 
 fuzz:
 	@scripts/install-dependencies test

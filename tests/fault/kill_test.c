@@ -4,6 +4,7 @@
  *
  * LIDO_TEST_KILLS says how often, 200 if it does not; LIDO_TEST_SEED when. */
 #include "child.h"
+#include "soak.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -163,5 +164,5 @@ int main(void) {
         cmocka_unit_test(nothing_acknowledged_is_lost_with_a_wal),
         cmocka_unit_test(nothing_acknowledged_is_lost_with_a_rollback_journal),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return soak_run_group_tests(tests);
 }
