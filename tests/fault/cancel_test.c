@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-enum { BOUND_MS = 5000, HAMMER_MS = 1000, HAMMERED = 3, POOL = 4 };
+enum { BOUND_MS = 5000, HAMMER_MS = 1000, HAMMER_MOST_MS = 30000, HAMMERED = 3, POOL = 4 };
 
 /* ---- On which database ---- */
 
@@ -253,8 +253,8 @@ typedef struct worker {
     atomic_bool *stops;
     pthread_mutex_t lock; /* the session is there as long as it is held */
     lido_session *session;
-    int64_t fine;
-    int64_t cancelled;
+    atomic_int_fast64_t fine;
+    atomic_int_fast64_t cancelled;
     int64_t others; /* failed otherwise */
     lido_error last;
 } worker;
@@ -262,7 +262,7 @@ typedef struct worker {
 static bool judge(worker *self, lido_session *db) {
     const lido_error *error = lido_error_of(db);
     if (error->category == LIDO_ERROR_NONE)
-        return ++self->fine;
+        return ++self->fine > 0;
     if (error->category == LIDO_ERROR_CANCELLED)
         return ++self->cancelled == 0;
     self->last = *error;
@@ -299,14 +299,52 @@ static void cancel_one(worker *of) {
     pthread_mutex_unlock(&of->lock);
 }
 
+/* The first HAMMERED of them are cancelled at random. */
+static worker workers[2 * HAMMERED];
+
 static void *hammer(void *argument) {
-    worker *workers = argument;
-    for (unsigned i = 0; !atomic_load(workers[0].stops); i++) {
+    const atomic_bool *rests = argument;
+    for (unsigned i = 0; !atomic_load(rests); i++) {
         cancel_one(&workers[i % HAMMERED]);
         if (i % 7 == 0)
             poll(NULL, 0, 1);
     }
     return NULL;
+}
+
+/* However slow the machine is: all others have been served, and somebody was cancelled; */
+static bool has_hit(void) {
+    int64_t cancelled = 0;
+    for (int i = 0; i < HAMMERED; i++)
+        cancelled += workers[i].cancelled;
+    for (int i = HAMMERED; i < 2 * HAMMERED; i++)
+        if (workers[i].fine == 0)
+            return false;
+    return cancelled > 0;
+}
+
+/* and when nobody is cancelled any more, all are served. */
+static bool all_are_served(void) {
+    for (int i = 0; i < HAMMERED; i++)
+        if (workers[i].fine == 0)
+            return false;
+    return true;
+}
+
+static void wait_until(bool (*so)(void)) {
+    int64_t deadline = lido__deadline_in_ms(HAMMER_MOST_MS);
+    while (!so() && lido__clock_now_us() < deadline)
+        poll(NULL, 0, 10);
+}
+
+static void hammer_workers(void) {
+    pthread_t hammers;
+    atomic_bool rests = false;
+    assert_int_equal(pthread_create(&hammers, NULL, hammer, &rests), 0);
+    poll(NULL, 0, HAMMER_MS);
+    wait_until(has_hit);
+    atomic_store(&rests, true);
+    pthread_join(hammers, NULL);
 }
 
 static void fill(place where) {
@@ -322,8 +360,6 @@ static void cancels_at_any_moment_hit_whom_they_mean(void **state) {
     const place where = *(const place *)*state;
     begin_at(where, POOL);
     fill(where);
-    worker workers[2 * HAMMERED];
-    pthread_t hammers;
     atomic_bool stops = false;
     memset(workers, 0, sizeof workers);
     for (int i = 0; i < 2 * HAMMERED; i++) {
@@ -331,13 +367,13 @@ static void cancels_at_any_moment_hit_whom_they_mean(void **state) {
         pthread_mutex_init(&workers[i].lock, NULL);
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
-    assert_int_equal(pthread_create(&hammers, NULL, hammer, workers), 0);
-    poll(NULL, 0, HAMMER_MS);
+    hammer_workers();
+    wait_until(all_are_served);
     atomic_store(&stops, true);
-    pthread_join(hammers, NULL);
     int64_t cancelled = 0;
-    for (int i = 0; i < 2 * HAMMERED; i++) {
+    for (int i = 0; i < 2 * HAMMERED; i++)
         pthread_join(workers[i].thread, NULL);
+    for (int i = 0; i < 2 * HAMMERED; i++) {
         pthread_mutex_destroy(&workers[i].lock);
         if (workers[i].others > 0)
             lido_error_print(&workers[i].last, stderr);

@@ -298,7 +298,7 @@ static void enlarge_disk(void) {
 
 /* A disk of its own, which nobody but the child sees. */
 static void fill_a_disk(const char *name, lido_status expected, lido_category category) {
-    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
         _exit(CANNOT_BE_TOLD_HERE);
     mount_disk(0, "size=400k");
     lido_engine *engine = lido_engine_open(file_url("notes.db"), NULL, NULL);
