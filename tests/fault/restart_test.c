@@ -2,12 +2,12 @@
  * error says what it is, what was acknowledged stands once, and the pool recovers by itself.
  * tests/support/with-postgres starts the server again. */
 #include "engines.h"
+#include "server_process.h"
 #include "soak.h"
 
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -16,7 +16,6 @@ enum {
     STOPS = 2,
     RECORDS_MOST = 200000,  /* of one worker */
     BUSY_MS = 500,          /* between the stops */
-    DOWN_MOST_MS = 30000,   /* until a server on a slow machine has recovered */
     NOTICED_MOST_MS = 6500, /* until all workers work again: the pool's longest pause, and some */
     CALL_MOST_MS = 15000
 };
@@ -34,43 +33,6 @@ typedef struct worker {
 
 static worker workers[WORKERS];
 static atomic_bool stopping;
-
-/* ---- The server ---- */
-
-/* The first line of the file that the server keeps while it runs. 0: there is none. */
-static int server_process(void) {
-    char path[300];
-    int process = 0;
-    snprintf(path, sizeof path, "%s/postmaster.pid", getenv("LIDO_TEST_POSTGRES_DIRECTORY"));
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%d", &process) != 1)
-        process = 0;
-    fclose(file);
-    return process;
-}
-
-/* As after a crash: it tells its clients no more than that. */
-static void stop_at_once(void) {
-    int process = server_process();
-    assert_true(process > 0);
-    assert_int_equal(kill(process, SIGQUIT), 0);
-}
-
-/* By an engine that does not know the pauses of the one that is tested. */
-static void wait_until_it_is_back(void) {
-    int64_t deadline = lido__clock_now_us() + DOWN_MOST_MS * INT64_C(1000);
-    for (bool back = false; !back; poll(NULL, 0, 20)) {
-        lido_engine *probing = open_surely(postgres_url(), NULL);
-        lido_session *db = open_autocommit(probing);
-        lido_query(db, "SELECT 1");
-        back = !lido_failed(db);
-        lido_session_close(db);
-        lido_engine_close(probing);
-        assert_true(lido__clock_now_us() < deadline);
-    }
-}
 
 /* ---- The workers ---- */
 
@@ -208,14 +170,6 @@ static int begin(void **state) {
     return 0;
 }
 
-static void need_a_server_of_ours(void) {
-    postgres_url();
-    if (engine == NULL) {
-        print_message("the server is not ours to stop: run it under tests/support/with-postgres\n");
-        skip();
-    }
-}
-
 static void a_server_that_is_stopped_under_many_is_survived(void **state) {
     (void)state;
     need_a_server_of_ours();
@@ -228,8 +182,7 @@ static void a_server_that_is_stopped_under_many_is_survived(void **state) {
     for (int stop = 0; stop < STOPS; stop++) {
         wait_until_all_work(NOTICED_MOST_MS);
         poll(NULL, 0, BUSY_MS);
-        stop_at_once();
-        poll(NULL, 0, 50); /* or the old one might still be found */
+        assert_true(stop_at_once());
         wait_until_it_is_back();
     }
     wait_until_all_work(NOTICED_MOST_MS);
@@ -254,8 +207,7 @@ static void connections_that_idled_meanwhile_are_not_noticed(void **state) {
     }
     for (int i = 0; i < IDLE; i++)
         lido_session_close(sessions[i]);
-    stop_at_once();
-    poll(NULL, 0, 50);
+    assert_true(stop_at_once());
     wait_until_it_is_back();
     for (int i = 0; i < 2 * IDLE; i++)
         assert_int_equal(ask_surely(engine, "SELECT 1"), 1);

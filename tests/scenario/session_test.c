@@ -34,6 +34,31 @@ static void story_of_two_sessions_and_one_connection(lido_engine *unused) {
     lido_engine_close(engine);
 }
 
+/* A connection is given back once, however often its transaction is ended: by then it may be somebody else's. */
+static void story_of_ending_twice(lido_engine *unused) {
+    (void)unused;
+    lido_pool_stats stats;
+    lido_engine *engine = engine_with_one_connection();
+    make_items(engine);
+    lido_session *first = lido_session_open(engine, NULL);
+    lido_session *second = lido_session_open(engine, NULL);
+    insert(first, 1);
+    saw_status("first", lido_commit(first));
+    insert(second, 2);
+    saw_status("first again", lido_commit(first));
+    lido_rollback(first);
+    lido_rollback(first);
+    lido_session_close(first);
+    insert(second, 3);
+    saw_status("second", lido_commit(second));
+    lido_rollback(second);
+    lido_engine_stats(engine, &stats);
+    saw("%d open, %d in use, %d idle, lent %d times", stats.open, stats.in_use, stats.idle, (int)stats.acquires);
+    lido_session_close(second);
+    saw_items(engine);
+    lido_engine_close(engine);
+}
+
 static void story_of_a_connection_that_is_not_given_back(lido_engine *unused) {
     (void)unused;
     char here[300];
@@ -298,6 +323,12 @@ int main(void) {
          "1 lamp\n"
          "2 chair\n"
          "ok\n"},
+        {"a connection is given back once", story_of_ending_twice,
+         "first: ok\n"
+         "first again: ok\n"
+         "second: ok\n"
+         "1 open, 0 in use, 1 idle, lent 3 times\n"
+         "stands: 1 2 3\n"},
         {"two sessions take turns on one connection", story_of_two_sessions_and_one_connection,
          "first: ok\n"
          "first again: ok\n"

@@ -197,6 +197,29 @@ static void a_full_pool_says_who_holds_its_connections(void **state) {
     release(second);
 }
 
+/* Who has had theirs longest comes first. */
+static void it_says_for_how_long_and_for_what_statement(void **state) {
+    (void)state;
+    static const lido__sql short_one = {.text = "SELECT 1"};
+    static const lido__sql long_one = {.text = "UPDATE items SET price = price * 2 WHERE name = 'lamp'"};
+    config.pool_timeout_ms = 0;
+    time_stands_still();
+    make_pool(3, 0);
+    lido__connection *first = acquire_at("orders.c", 12, &told);
+    time_passes_ms(1000);
+    lido__connection *second = acquire_at("reports.c", 345, &told);
+    lido__connection *third = acquire_at("visits.c", 6, &told);
+    time_passes_ms(500);
+    atomic_store(&first->last_sql, &long_one);
+    atomic_store(&second->last_sql, &short_one);
+    assert_null(acquire());
+    assert_string_equal(told.hint, "held by orders.c:12 for 1500 ms (UPDATE items SET price = pri…), reports.c:345 for "
+                                   "500 ms (SELECT 1), visits.c:6 for 500 ms");
+    release(first);
+    release(second);
+    release(third);
+}
+
 static void a_pool_timeout_of_zero_does_not_wait(void **state) {
     (void)state;
     config.pool_timeout_ms = 0;
@@ -415,6 +438,7 @@ int main(void) {
         POOL_TEST(an_old_connection_is_replaced),
         POOL_TEST(a_replacement_that_cannot_be_opened_leaves_its_slot),
         POOL_TEST(a_full_pool_says_who_holds_its_connections),
+        POOL_TEST(it_says_for_how_long_and_for_what_statement),
         POOL_TEST(a_pool_timeout_of_zero_does_not_wait),
         POOL_TEST(a_freed_connection_goes_to_who_has_waited_longest),
         POOL_TEST(who_stops_waiting_leaves_the_queue_as_it_was),

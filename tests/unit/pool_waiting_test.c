@@ -61,9 +61,24 @@ static void a_place_in_the_queue_comes_free_when_who_had_it_stops_waiting(void *
     assert_int_equal(next.number, 1);
 }
 
-/* ---- Waiting in vain ---- */
-
 enum { HERE = 1, THERE = 2 };
+
+/* What is given back belongs to who waits at once, and not when that thread comes to run. */
+static void who_comes_later_does_not_overtake(void **state) {
+    (void)state;
+    customer waiting;
+    config.pool_timeout_ms = 30;
+    make_pool(1, 0);
+    lido__connection *connection = acquire_surely();
+    let_queue_as(&waiting, THERE);
+    release(connection);
+    assert_refused(LIDO_ERROR_POOL_EXHAUSTED);
+    wait_for(&waiting);
+    assert_int_equal(waiting.number, 1);
+    release(waiting.got);
+}
+
+/* ---- Waiting in vain ---- */
 
 static void a_thread_that_has_all_connections_does_not_wait_for_one(void **state) {
     (void)state;
@@ -439,6 +454,7 @@ int main(void) {
         POOL_TEST(no_more_wait_than_may),
         POOL_TEST(where_nobody_may_wait_a_free_connection_can_still_be_had),
         POOL_TEST(a_place_in_the_queue_comes_free_when_who_had_it_stops_waiting),
+        POOL_TEST(who_comes_later_does_not_overtake),
         POOL_TEST(a_thread_that_has_all_connections_does_not_wait_for_one),
         POOL_TEST(two_threads_do_not_wait_for_each_other),
         POOL_TEST(what_somebody_else_holds_may_be_waited_for),
