@@ -94,6 +94,7 @@ void lido_rows_close(lido_rows *rows) {
         stream_ended(rows);
     rows_unlink(session, rows);
     lido__arena_reset(&rows->result.arena);
+    lido__arena_done(&rows->texts);
     rows->next = session->spare;
     session->spare = rows;
 }
@@ -102,6 +103,7 @@ static void free_list(lido_rows *rows) {
     while (rows != NULL) {
         lido_rows *next = rows->next;
         lido__arena_done(&rows->result.arena);
+        lido__arena_done(&rows->texts);
         free(rows);
         rows = next;
     }
@@ -149,6 +151,8 @@ bool lido_next(lido_rows *rows) {
         return false;
     lido_session *session = rows->session;
     rows->row = NULL;
+    if (rows->texts.blocks != NULL)
+        lido__arena_reset(&rows->texts);
     if (rows->result.operations == NULL || session->failed)
         return false;
     if (session->error.status == LIDO_OK)
@@ -177,6 +181,12 @@ const char *lido_column_name(const lido_rows *rows, size_t index) {
 }
 
 /* ---- Values ---- */
+
+/* Where texts are made that no value holds. A stream's go with its row, for it may have more rows than there is
+ * memory. */
+static lido__arena *texts_of(lido_rows *rows) {
+    return rows->result.connection != NULL ? &rows->texts : &rows->result.arena;
+}
 
 static bool is_readable(const lido_rows *rows) {
     return rows != NULL && lido__session_is_mine(rows->session);
@@ -252,7 +262,7 @@ GETTER(int64_t, lido_get_int64, 0, "an integer", lido__convert_int64(value, &out
 GETTER(double, lido_get_double, 0, "a double", lido__convert_double(value, &out))
 GETTER(lido_uuid, lido_get_uuid, {{0}}, "a uuid", lido__convert_uuid(value, &out))
 GETTER(lido_time, lido_get_time, {0}, "a time", lido__convert_time(value, &out))
-GETTER(const char *, lido_get_text, NULL, "text", lido__convert_text(value, &rows->result.arena, &out))
+GETTER(const char *, lido_get_text, NULL, "text", lido__convert_text(value, texts_of(rows), &out))
 GETTER(lido_bytes, lido_get_blob, {0}, "a blob", lido__convert_bytes(value, &out))
 
 static const char *target_name(lido_target_kind kind) {
@@ -289,7 +299,7 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (targets == NULL)
         return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "the pointer to the targets is NULL");
     for (size_t i = 0; i < count; i++) {
-        const char *why = lido__convert_target(&rows->row[i], &rows->result.arena, &targets[i]);
+        const char *why = lido__convert_target(&rows->row[i], texts_of(rows), &targets[i]);
         if (why != NULL)
             return refuse_value(rows, i, target_name(targets[i].kind), why);
     }

@@ -24,6 +24,7 @@ struct lido_rows {
     const lido_value *row; /* the current one; NULL: none */
     bool writes;           /* a stream of a statement that does */
     int64_t until;         /* a stream's: the deadline of its transaction */
+    lido__arena texts;     /* a stream's: what was made of its current row's values */
 };
 
 struct lido_session {

@@ -10,12 +10,15 @@ static void story_of_a_long_stream(lido_engine *engine) {
     lido_query_value(db, "SELECT 1");
     size_t at_start = scenario_allocated();
     size_t highest = 0;
+    const char *number;
+    const char *rest;
     int64_t sum = 0;
     int64_t bytes = 0;
     lido_rows *stream = lido_stream(db, NUMBERS(200000) "SELECT n, CAST(? AS text) AS filling FROM numbers", filling);
     saw("%d rows are known, %zu columns, \"%s\"", (int)lido_row_count(stream), lido_column_count(stream),
         lido_column_name(stream, 1));
-    while (lido_next(stream)) {
+    while (lido_next(stream) && lido_scan(stream, &number, &rest)) {
+        assert_string_equal(lido_get_text(stream, 0), number); /* made of an integer, twice */
         sum += lido_get_int64(stream, 0);
         bytes += (int64_t)lido_get(stream, 1).size;
         if (sum % 1000 == 0 && scenario_allocated() > highest)
