@@ -40,7 +40,7 @@ typedef struct lido_options {
     int64_t pool_ping_after_ms; /* one that was idle for this long is asked before it is used, and not only looked at;
                                    -1: never; default 30 000 */
     int64_t pool_leak_after_ms; /* one that is held for this long is reported; -1: never; default 300 000 */
-    int pool_min_size;          /* connections that are opened ahead and kept; default 0 */
+    int pool_min_size;          /* connections that are opened ahead and kept, at most pool_size; default 0 */
     int pool_max_waiting;       /* how many may wait for a connection at once; -1: no limit; default 1 000 */
 
     /* Deadlines. */

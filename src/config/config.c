@@ -123,6 +123,17 @@ static bool finish_values(lido__draft *draft) {
     return true;
 }
 
+/* More than are kept cannot be opened ahead: they would be closed as soon as they are open, again and again. */
+static bool check_pool(lido__draft *draft) {
+    const lido__config *config = draft->config;
+    if (config->pool_min_size <= config->pool_size)
+        return true;
+    return lido__fault(draft->error, LIDO_ERROR_CONFIGURATION,
+                       "pool_min_size is %d (%s) and pool_size is %d (%s): allowed is at most pool_size",
+                       config->pool_min_size, lido_origin_name(draft->values[LIDO__SETTING_POOL_MIN_SIZE].origin),
+                       config->pool_size, lido_origin_name(draft->values[LIDO__SETTING_POOL_SIZE].origin));
+}
+
 static bool finish_sqlite(lido__draft *draft) {
     lido__config *config = draft->config;
     const char *mode = draft->values[LIDO__SETTING_MODE].text;
@@ -196,7 +207,8 @@ static bool finish(lido__draft *draft) {
     lido__config *config = draft->config;
     if (draft->url_called == NULL && draft->values[LIDO__SETTING_DATABASE].origin == LIDO_FROM_DEFAULT)
         return no_database(draft);
-    if (!finish_values(draft) || !(config->type == LIDO__SQLITE ? finish_sqlite(draft) : finish_hosts(draft)))
+    if (!finish_values(draft) || !check_pool(draft) ||
+        !(config->type == LIDO__SQLITE ? finish_sqlite(draft) : finish_hosts(draft)))
         return false;
     config->display = lido__url_format(config, &config->arena);
     return config->display != NULL || out_of_memory(draft);

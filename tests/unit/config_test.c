@@ -72,6 +72,20 @@ static void test_each_setting_comes_from_the_strongest_source(void **state) {
     lido__config_done(&config);
 }
 
+/* Each may be fine by itself, and come from where the other does not. */
+static void test_no_more_are_opened_ahead_than_are_kept(void **state) {
+    (void)state;
+    lido__config config;
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.pool_size = 3;
+    environment("DATABASE_POOL_MIN_SIZE", "4");
+    refuse("sqlite:///items.db", &options, "pool_min_size is 4 (environment) and pool_size is 3 (options): allowed is");
+    environment("DATABASE_POOL_MIN_SIZE", "3");
+    accept(&config, "sqlite:///items.db", &options);
+    lido__config_done(&config);
+    refuse("sqlite:///items.db?pool_min_size=21", NULL, "pool_min_size is 21 (URL) and pool_size is 20 (default)");
+}
+
 static void test_options_replace_parts_of_the_url(void **state) {
     (void)state;
     lido__config config;
@@ -302,6 +316,7 @@ int main(void) {
         cmocka_unit_test_setup(test_defaults_are_those_of_the_header, environment_clear),
         cmocka_unit_test_setup(test_what_is_not_given_to_postgresql_is_left_to_libpq, environment_clear),
         cmocka_unit_test_setup(test_each_setting_comes_from_the_strongest_source, environment_clear),
+        cmocka_unit_test_setup(test_no_more_are_opened_ahead_than_are_kept, environment_clear),
         cmocka_unit_test_setup(test_options_replace_parts_of_the_url, environment_clear),
         cmocka_unit_test_setup(test_the_configuration_outlives_what_it_was_read_from, environment_clear),
         cmocka_unit_test_setup(test_environment_names_a_database_by_its_parts, environment_clear),
