@@ -8,7 +8,15 @@
 
 #include "backend/postgres/postgres.h"
 
-enum { HEADER = 8, NEGATIVE = 0x4000, NOT_A_NUMBER = 0xC000, INFINITE = 0xD000, NEGATIVE_INFINITE = 0xF000 };
+enum {
+    HEADER = 8,
+    DIGIT_MOST = 9999,
+    POSITIVE = 0,
+    NEGATIVE = 0x4000,
+    NOT_A_NUMBER = 0xC000,
+    INFINITE = 0xD000,
+    NEGATIVE_INFINITE = 0xF000
+};
 
 static unsigned read_16(const unsigned char *bytes) {
     return (unsigned)bytes[0] << 8 | bytes[1];
@@ -26,6 +34,16 @@ typedef struct numeric {
 static unsigned digit_at(const numeric *number, int power) {
     int index = number->weight - power;
     return index >= 0 && index < number->digits ? read_16(number->at + 2 * index) : 0;
+}
+
+/* Whether it is as a server writes it. A digit above 9999 would not have the room that it is given. */
+static bool is_well_formed(const numeric *number, size_t size) {
+    if ((number->sign != POSITIVE && number->sign != NEGATIVE) || size < HEADER + 2 * (size_t)number->digits)
+        return false;
+    for (int i = 0; i < number->digits; i++)
+        if (read_16(number->at + 2 * i) > DIGIT_MOST)
+            return false;
+    return true;
 }
 
 static const char *special(unsigned sign) {
@@ -71,7 +89,7 @@ const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size,
         *text_size = strlen(word);
         return word;
     }
-    if (size < HEADER + 2 * (size_t)number.digits)
+    if (!is_well_formed(&number, size))
         return NULL;
     /* sign, 4 digits for each power above 0 and one for 0, point, decimals rounded up to 4, NUL */
     size_t most = 1 + 4 * (size_t)((number.weight > 0 ? number.weight : 0) + 1) + 5 + 1 + (size_t)number.scale + 4 + 1;
