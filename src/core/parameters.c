@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/convert.h"
+#include "base/decimal.h"
 
 static bool has_bytes(const lido_value *value) {
     return value->kind == LIDO_KIND_TEXT || value->kind == LIDO_KIND_JSON || value->kind == LIDO_KIND_NUMERIC ||
@@ -30,6 +31,23 @@ static bool check_sizes(lido_session *session, const lido__sql *sql, const lido_
     return true;
 }
 
+/* PostgreSQL's numeric reaches further than any double; what SQLite would make of such a number is infinity, or
+ * zero. */
+static bool check_numeric(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
+    lido__decimal decimal;
+    double ignored;
+    if (lido__double_parse(value->as.text, value->size, &ignored))
+        return true;
+    if (!lido__decimal_read(&decimal, value->as.text, value->size))
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is a numeric that is no number",
+                                    index + 1);
+    if (session->engine->config.type == LIDO__POSTGRESQL)
+        return true;
+    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                "parameter %zu is a numeric beyond what SQLite computes with; pass it as a text",
+                                index + 1);
+}
+
 static bool check_text(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
     if (memchr(value->as.text, '\0', value->size) != NULL)
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
@@ -37,14 +55,14 @@ static bool check_text(lido_session *session, const lido__sql *sql, size_t index
     if (!lido__utf8_valid(value->as.text, value->size))
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
                                     "parameter %zu is a text that is not UTF-8; pass it as a blob", index + 1);
-    double ignored;
-    if (value->kind == LIDO_KIND_NUMERIC && !lido__double_parse(value->as.text, value->size, &ignored))
-        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is a numeric that is no number",
-                                    index + 1);
-    return true;
+    return value->kind != LIDO_KIND_NUMERIC || check_numeric(session, sql, index, value);
 }
 
 static bool check_value(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
+    if (has_bytes(value) && value->as.text == NULL)
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                    "parameter %zu is a %s whose pointer is NULL: NULL itself is lido_value_null()",
+                                    index + 1, lido_kind_name(value->kind));
     switch (value->kind) {
     case LIDO_KIND_NULL:
     case LIDO_KIND_BOOL:

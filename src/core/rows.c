@@ -193,12 +193,14 @@ static bool is_readable(const lido_rows *rows) {
 }
 
 static void refuse_name(lido_rows *rows, const char *name) {
-    char names[NAMES_TOLD_MOST] = "";
+    char names[NAMES_TOLD_MOST + 8] = ""; /* so that the cutting below sees that there was more */
+    char told[NAMES_TOLD_MOST];
     size_t used = 0;
     for (size_t i = 0; i < rows->result.columns && used < sizeof names; i++)
         used +=
             (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "", lido_column_name(rows, i));
-    lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "there is no column \"%s\" among: %s", name, names);
+    lido__fault_field(told, sizeof told, names);
+    lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "there is no column \"%s\" among: %s", name, told);
 }
 
 size_t lido_column(lido_rows *rows, const char *name) {
@@ -289,6 +291,16 @@ static const char *target_name(lido_target_kind kind) {
     return names[kind];
 }
 
+/* Other languages make targets without the macro. */
+static bool check_target(lido_rows *rows, size_t index, const lido_target *target) {
+    if ((unsigned)target->kind > LIDO_TARGET_VALUE)
+        return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE,
+                                            "target %zu of lido_scan is of the unknown kind %d", index,
+                                            (int)target->kind);
+    return target->pointer != NULL || lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE,
+                                                                   "target %zu of lido_scan is a NULL pointer", index);
+}
+
 bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (value_at(rows, 0) == NULL)
         return false;
@@ -299,6 +311,8 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (targets == NULL)
         return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE, "the pointer to the targets is NULL");
     for (size_t i = 0; i < count; i++) {
+        if (!check_target(rows, i, &targets[i]))
+            return false;
         const char *why = lido__convert_target(&rows->row[i], texts_of(rows), &targets[i]);
         if (why != NULL)
             return refuse_value(rows, i, target_name(targets[i].kind), why);
