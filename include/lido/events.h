@@ -81,7 +81,8 @@ enum { LIDO_LISTENERS_MOST = 16 };
  * log, which gets slow statements and errors as warnings, what becomes of connections as information, and the rest for
  * debugging; without `values` only an error's category and SQLSTATE, for its message may hold values.
  *
- * LIDO_OK; LIDO_ERROR: there are LIDO_LISTENERS_MOST, or it wants to hear nothing. Never waits; safe from any thread.
+ * LIDO_OK; LIDO_ERROR: there are LIDO_LISTENERS_MOST, it wants to hear nothing, or the engine or `options` is NULL.
+ * Never waits; safe from any thread.
  * Threads that are under way hear of it a little later. */
 LIDO_API lido_status lido_engine_listen(lido_engine *engine, const lido_listening *options, lido_listener *listener,
                                         void *user);

@@ -34,8 +34,8 @@ typedef struct lido_transact_options {
 
 /* Runs `function` in a transaction and commits; runs it again, after a random pause, if the database said
  * that another try may succeed (40001, 40P01, SQLite's BUSY), never if the outcome is unknown. Returns the
- * last attempt's outcome; LIDO_ERROR for autocommit mode, in which nothing could be run again. Waits. Safe from any
- * thread. */
+ * last attempt's outcome; LIDO_ERROR, with category misuse, for autocommit mode, in which nothing could be run again,
+ * and for a `function` that is NULL. Waits. Safe from any thread. */
 LIDO_API lido_status lido_transact(lido_engine *engine, const lido_transact_options *options,
                                    lido_transact_function *function, void *argument);
 

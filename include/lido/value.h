@@ -203,7 +203,7 @@ LIDO_API lido_uuid lido_uuid_random(void);
 LIDO_API void lido_uuid_format(lido_uuid uuid, char text[37]);
 
 /* Reads the form above, upper or lower case, braces allowed, hyphens optional, as PostgreSQL does.
- * False, with *uuid untouched, for anything else. Never waits; safe from anywhere. */
+ * False, with *uuid untouched, for anything else, NULL included. Never waits; safe from anywhere. */
 LIDO_API bool lido_uuid_parse(const char *text, lido_uuid *uuid);
 
 /* Now, from the system's real-time clock. Never waits; safe from anywhere. */
@@ -215,7 +215,7 @@ LIDO_API void lido_time_format(lido_time time, char text[40]);
 
 /* Reads ISO 8601: a date, then optionally "T" or a space and a time of day with up to 9 digits of
  * fraction (cut to microseconds), then optionally "Z" or an offset. No offset means UTC. False,
- * with *time untouched, for anything else. Never waits; safe from anywhere. */
+ * with *time untouched, for anything else, NULL included. Never waits; safe from anywhere. */
 LIDO_API bool lido_time_parse(const char *text, lido_time *time);
 
 LIDO_END_C

@@ -243,5 +243,5 @@ bool lido__time_parse(const char *text, size_t size, lido_time *time) {
 }
 
 bool lido_time_parse(const char *text, lido_time *time) {
-    return lido__time_parse(text, strlen(text), time);
+    return text != NULL && lido__time_parse(text, strlen(text), time);
 }

@@ -85,5 +85,5 @@ bool lido__uuid_parse(const char *text, size_t size, lido_uuid *uuid) {
 }
 
 bool lido_uuid_parse(const char *text, lido_uuid *uuid) {
-    return lido__uuid_parse(text, strlen(text), uuid);
+    return text != NULL && lido__uuid_parse(text, strlen(text), uuid);
 }

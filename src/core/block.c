@@ -200,19 +200,20 @@ static lido_transact_options with_defaults(const lido_transact_options *options)
     return filled;
 }
 
-static lido_status refuse_autocommit(const lido_transact_options *options) {
+static lido_status refuse(const lido_transact_options *options, const char *why) {
     lido__fault_clear(options->error);
     lido__fault_doing(options->error, "running a transaction");
-    lido__fault(options->error, LIDO_ERROR_MISUSE,
-                "lido_transact runs a function in a transaction, and autocommit has none");
+    lido__fault(options->error, LIDO_ERROR_MISUSE, "%s", why);
     return LIDO_ERROR;
 }
 
 lido_status lido_transact(lido_engine *engine, const lido_transact_options *options, lido_transact_function *function,
                           void *argument) {
     lido_transact_options with = with_defaults(options);
+    if (function == NULL)
+        return refuse(&with, "the function for lido_transact to run is NULL");
     if (with.session.autocommit)
-        return refuse_autocommit(&with);
+        return refuse(&with, "lido_transact runs a function in a transaction, and autocommit has none");
     int64_t deadline = lido__deadline_in_ms(with.deadline_ms);
     for (int made = 1;; made++) {
         attempt ended = attempt_once(engine, &with, function, argument);

@@ -34,7 +34,9 @@ bool lido__events_listen(lido__events *events, const lido_listening *options, li
 
 lido_status lido_engine_listen(lido_engine *engine, const lido_listening *options, lido_listener *listener,
                                void *user) {
-    return lido__events_listen(&engine->pool.events, options, listener, user) ? LIDO_OK : LIDO_ERROR;
+    bool added =
+        engine != NULL && options != NULL && lido__events_listen(&engine->pool.events, options, listener, user);
+    return added ? LIDO_OK : LIDO_ERROR;
 }
 
 static bool wants(const lido__event_listener *listener, const lido_event *event) {
@@ -72,7 +74,7 @@ bool lido__events_tell(lido__events *events, const lido_event *event, lido_error
 
 bool lido_event_refuse(const lido_event *event, const char *format, ...) {
     const told_event *told = (const told_event *)event;
-    char message[sizeof told->refusal->message];
+    char message[sizeof told->refusal->message + 8]; /* so that the cutting below sees that there was more */
     va_list arguments;
     if (told->refusal == NULL)
         return false;

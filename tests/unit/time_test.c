@@ -228,6 +228,7 @@ static void what_is_no_moment_is_refused(void **state) {
             fail_msg("\"%s\" was read", texts[i]);
         assert_true(time.microseconds == 42);
     }
+    assert_false(lido_time_parse(NULL, &(lido_time){0})); /* what lido_get_text gives for NULL */
 }
 
 static void a_moment_is_read_no_further_than_its_size(void **state) {

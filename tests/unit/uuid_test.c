@@ -159,6 +159,7 @@ static void every_other_form_is_refused(void **state) {
         assert_false(lido_uuid_parse(texts[i], &uuid));
         assert_memory_equal(&uuid, &example, sizeof uuid);
     }
+    assert_false(lido_uuid_parse(NULL, &(lido_uuid){{0}})); /* what lido_get_text gives for NULL */
 }
 
 static void what_is_written_reads_back_and_no_part_of_it(void **state) {
