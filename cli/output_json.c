@@ -99,7 +99,17 @@ static json_t *column_names(lido_rows *rows) {
     return names;
 }
 
-static bool write_row(json_t *names, lido_rows *rows, FILE *stream) {
+/* Why a text could not be written: SQLite hands out as text whatever was stored as such. */
+static bool is_no_utf8(const char *text) {
+    json_t *checked = json_string(text);
+    json_t *unchecked = json_string_nocheck(text);
+    bool refused = checked == NULL && unchecked != NULL;
+    json_decref(checked);
+    json_decref(unchecked);
+    return refused;
+}
+
+static bool write_row(json_t *names, lido_session *session, lido_rows *rows, FILE *stream) {
     for (size_t i = 0; i < json_array_size(names); i++) {
         output_cell cell;
         putc(i == 0 ? '{' : ',', stream);
@@ -107,9 +117,13 @@ static bool write_row(json_t *names, lido_rows *rows, FILE *stream) {
             return false;
         putc(':', stream);
         bool written = write_cell(&cell, stream);
+        bool unwritable = !written && is_no_utf8(cell.text);
         output_cell_done(&cell);
+        if (unwritable) /* not by the macro, as in query.c */
+            (lido_fail)(session, "column %zu (%s) holds a text that is not UTF-8, which JSON cannot hold", i,
+                        lido_column_name(rows, i));
         if (!written)
-            return false;
+            return unwritable;
     }
     putc('}', stream);
     return true;
@@ -120,7 +134,7 @@ static bool write_rows(json_t *names, lido_session *session, lido_rows *rows, FI
     bool first = true;
     for (; !ferror(stream) && lido_next(rows); first = false) {
         fputs(first ? "[\n" : ",\n", stream);
-        if (!write_row(names, rows, stream))
+        if (!write_row(names, session, rows, stream))
             return false;
     }
     if (!lido_failed(session))

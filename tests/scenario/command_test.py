@@ -300,6 +300,12 @@ class OnSQLite(Query, Story):
             [{"raw": "\\x00ff", "body": {"a": [1, 2]}}, {"raw": "\\x", "body": "not json"}],
         )
 
+    def test_a_text_that_is_not_utf8_cannot_be_json(self):
+        run = self.query("--json", "SELECT 1 AS n, CAST(x'ff41' AS text) AS spoilt, 2 AS m")
+        self.assertEqual(run.status, FAILED)
+        self.assertIn("column 1 (spoilt) holds a text that is not UTF-8", run.err)
+        self.assertRaises(ValueError, lambda: run.json)  # nobody takes the part for the whole
+
     def test_what_json_has_no_number_for_is_a_string(self):
         run = self.assert_done(self.query("--json", "SELECT 9e999 AS most, -9e999 AS least"))
         self.assertEqual(run.json, [{"most": "Infinity", "least": "-Infinity"}])
