@@ -313,6 +313,31 @@ static void on_sqlite_busy_timeout_bounds_the_wait(void **state) {
     lido_engine_close(engine);
 }
 
+/* Opening a file looks into it, for which another connection's lock may have to be waited for. */
+static void on_sqlite_connect_timeout_bounds_the_opening(void **state) {
+    (void)state;
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.journal_mode = "delete";
+    lido_engine *holders = open_with_table(&options);
+    options.busy_timeout_ms = 60000;
+    options.connect_timeout_ms = SHORT_MS;
+    lido_engine *engine = open_engine(&options);
+    lido_session *holder = open_autocommit(holders);
+    lido_query_value(holder, "PRAGMA locking_mode = exclusive");
+    lido_exec(holder, "INSERT INTO hours VALUES (1, 1)");
+    lido_session *db = open_autocommit(engine);
+    clock_starts();
+    lido_exec(db, "INSERT INTO hours VALUES (2, 2)");
+    expect_took_ms(SHORT_MS);
+    expect_error(db, LIDO_ERROR_TIMEOUT);
+    assert_non_null(strstr(lido_error_of(db)->message, "within connect_timeout"));
+    assert_null(strstr(lido_error_of(db)->hint, "statement_timeout"));
+    lido_session_close(db);
+    lido_session_close(holder);
+    lido_engine_close(engine);
+    lido_engine_close(holders);
+}
+
 /* ---- Connections ---- */
 
 static lido_options narrow(int64_t pool_timeout_ms) {
@@ -445,6 +470,7 @@ int main(void) {
         ON_BOTH(a_transaction_that_idles_away_its_time_cannot_go_on),
         ON_BOTH(a_lock_is_not_waited_for_beyond_the_deadline),
         ON("SQLite", on_sqlite_busy_timeout_bounds_the_wait),
+        ON("SQLite", on_sqlite_connect_timeout_bounds_the_opening),
         ON_BOTH(an_exhausted_pool_names_who_holds_its_connection),
         ON_BOTH(who_holds_the_last_connection_does_not_wait_for_it),
         ON_BOTH(who_came_first_is_served_first),

@@ -89,6 +89,14 @@ static void story_of_a_failed_savepoint_left_early(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* A byte order mark, as some editors put it before a text, and nothing behind it: to SQLite alone it is a blank. */
+static void story_of_a_lone_byte_order_mark(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, "\xEF\xBB\xBF");
+    saw_error(db);
+    lido_session_close(db);
+}
+
 int main(void) {
     const scenario scenarios[] = {
         {"nothing to transact", story_of_nothing_to_transact,
@@ -104,6 +112,7 @@ int main(void) {
         {"an autocommit block left early", story_of_an_autocommit_block_left_early,
          "ok\n"
          "error\n"},
+        {"a lone byte order mark", story_of_a_lone_byte_order_mark, "syntax error or unknown name\n"},
         {"a failed savepoint left early", story_of_a_failed_savepoint_left_early,
          "rolled back, syntax error or unknown name\n"
          "failed: 0\n"

@@ -163,6 +163,15 @@ static int open_handle(const lido__config *config, const memory_database *memory
     return sqlite3_open_v2(config->database, handle, flags, NULL);
 }
 
+/* The deadline that passed was not a statement's. */
+static void blame_connect_timeout(const sqlite_connection *connection, lido_error *error) {
+    if (!connection->timed_out || error->category != LIDO_ERROR_TIMEOUT)
+        return;
+    lido__fault_field(error->message, sizeof error->message,
+                      "the database could not be opened within connect_timeout: another connection holds its lock");
+    lido__fault_field(error->hint, sizeof error->hint, "end the other's transaction sooner, or raise connect_timeout");
+}
+
 static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
     sqlite_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
@@ -177,6 +186,7 @@ static lido__connection *open_connection(const lido__config *config, void *datab
     int code = open_handle(config, database, &connection->handle);
     bool open = code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
     if (!open || !configure(connection, error)) {
+        blame_connect_timeout(connection, error);
         lido__fault_doing(error, "opening the database");
         close_connection(&connection->base);
         return NULL;

@@ -34,8 +34,12 @@ static sqlite_statement *statement_prepare(sqlite_connection *connection, const 
     }
     int code = sqlite3_prepare_v3(connection->handle, sql->translated, (int)sql->translated_size + 1,
                                   keep ? SQLITE_PREPARE_PERSISTENT : 0, &statement->handle, NULL);
-    if (code != SQLITE_OK) {
-        lido__sqlite_fault(connection, code, true, error);
+    if (code != SQLITE_OK ||
+        statement->handle == NULL) { /* NULL: all of it is blank to SQLite, such as a lone U+FEFF */
+        if (code != SQLITE_OK)
+            lido__sqlite_fault(connection, code, true, error);
+        else
+            lido__fault(error, LIDO_ERROR_SYNTAX, "SQLite finds no statement in the SQL text");
         lido__sqlite_statement_free(statement);
         return NULL;
     }
