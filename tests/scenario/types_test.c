@@ -154,6 +154,39 @@ static void story_of_postgres_types_side_by_side(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* What the role, the database or the server has set for everybody must not show in what is read: not in the first
+ * answer, which comes as text, nor in later ones. */
+static void story_of_a_server_with_a_taste(lido_engine *unused) {
+    (void)unused;
+    char url[512];
+    if (!scenario_is_postgres())
+        return;
+    snprintf(url, sizeof url,
+             "%s&options=-c%%20extra_float_digits%%3D-3%%20-c%%20datestyle%%3DGerman"
+             "%%20-c%%20standard_conforming_strings%%3Doff",
+             scenario_url());
+    lido_engine *engine = lido_engine_open(url, NULL, NULL);
+    assert_non_null(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    for (int i = 0; i < TIMES; i++) {
+        lido_rows *rows = lido_query(db, "SELECT 0.1::float8 + 0.2::float8, 16777217::float8 / 3, 0.1::float4, "
+                                         "timestamptz '2024-02-29 12:34:56Z', date '2024-02-29', 'a\\b'");
+        double sum = 0;
+        double third = 0;
+        double small = 0;
+        lido_time moment = {0};
+        const char *date = NULL;
+        const char *text = NULL;
+        assert_true(lido_next(rows) && lido_scan(rows, &sum, &third, &small, &moment, &date, &text));
+        assert_true(sum == 0.1 + 0.2 && third == 16777217.0 / 3 && small == (double)0.1F);
+        assert_int_equal(moment.microseconds / 1000000, 1709210096);
+        assert_string_equal(date, "2024-02-29");
+        assert_string_equal(text, "a\\b");
+    }
+    lido_session_close(db);
+    lido_engine_close(engine);
+}
+
 int main(void) {
     const scenario scenarios[] = {
         {"declared types", story_of_declared_types,
@@ -174,6 +207,7 @@ int main(void) {
         {"columns that lie", story_of_columns_that_lie, ""},
         {"PostgreSQL's types", story_of_postgres_types, ""},
         {"PostgreSQL's types side by side", story_of_postgres_types_side_by_side, ""},
+        {"a server with a taste of its own", story_of_a_server_with_a_taste, ""},
     };
     return scenarios_run("types", scenarios, sizeof scenarios / sizeof scenarios[0]);
 }

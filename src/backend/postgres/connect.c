@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-enum { KEYWORDS_OWN = 16, OLDEST_SERVER = 100000 };
+enum { KEYWORDS_OWN = 16, OLDEST_SERVER = 100000, SHORTEST_DOUBLES_SERVER = 120000 };
 
 /* One host's turn. */
 typedef struct attempt {
@@ -151,17 +151,39 @@ static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido
 bool lido__postgres_settle(postgres_connection *connection, lido_error *error) {
     const char *dates = PQparameterStatus(connection->wire, "DateStyle");
     const char *strings = PQparameterStatus(connection->wire, "standard_conforming_strings");
-    if (dates != NULL && strncmp(dates, "ISO", 3) != 0 &&
-        !lido__postgres_command(connection, "SET datestyle = ISO", error))
-        return false;
-    return strings == NULL || strcmp(strings, "on") == 0 ||
-           lido__postgres_command(connection, "SET standard_conforming_strings = on", error);
+    bool other_dates = dates != NULL && strncmp(dates, "ISO", 3) != 0;
+    bool other_strings = strings != NULL && strcmp(strings, "on") != 0;
+    char commands[128];
+    if (!connection->rounds && !other_dates && !other_strings)
+        return true;
+    snprintf(commands, sizeof commands, "%s%s%s", connection->rounds ? "SET extra_float_digits = 3;" : "",
+             other_dates ? "SET datestyle = ISO;" : "",
+             other_strings ? "SET standard_conforming_strings = on" : "");
+    return lido__postgres_command(connection, commands, error);
+}
+
+/* What the server does not tell by itself. */
+static bool learn_defaults(postgres_connection *connection, lido_error *error) {
+    static const char sql[] = "SHOW extra_float_digits; SHOW default_transaction_isolation";
+    bool lost = false;
+    if (!PQsendQuery(connection->wire, sql))
+        return lido__postgres_fault_lost(connection, error);
+    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {
+        if (PQntuples(result) != 1)
+            lido__postgres_fault_result(connection, result, error);
+        else if (strcmp(PQfname(result, 0), "extra_float_digits") == 0)
+            connection->rounds = PQserverVersion(connection->wire) < SHORTEST_DOUBLES_SERVER ||
+                                 strtol(PQgetvalue(result, 0, 0), NULL, 10) <= 0;
+        else
+            connection->reads_committed = strcmp(PQgetvalue(result, 0, 0), "read committed") == 0;
+    }
+    return !lost && error->status == LIDO_OK;
 }
 
 static bool settle_first(postgres_connection *connection, lido_error *error) {
     if (PQserverVersion(connection->wire) < OLDEST_SERVER)
         return lido__fault(error, LIDO_ERROR_CONFIGURATION, "the server is older than PostgreSQL 10");
-    return lido__postgres_settle(connection, error);
+    return learn_defaults(connection, error) && lido__postgres_settle(connection, error);
 }
 
 /* What the server says besides: RAISE NOTICE, a warning that nothing came of something. */

@@ -3,16 +3,14 @@
  * So it may be only what cannot change what the holder was told: a ROLLBACK, or the COMMIT of a transaction that the
  * server itself kept from writing. The connection stays in pipeline mode, where libpq lets the next statement go out
  * before the answer has come; the answer is read with that statement's own, or when the connection is looked at. */
-#include <string.h>
-
 #include "backend/postgres/postgres.h"
 #include "base/fault.h"
 
 /* At SERIALIZABLE, a transaction that only read is valid once its COMMIT is. Where the session leaves the level to the
- * server, lido asks once what it is, and then says so at BEGIN; see lido__postgres_learn_isolation. */
+ * server, lido says at BEGIN what it was when the connection was opened. */
 static bool may_be_left(const postgres_connection *connection, const lido__operation *operation) {
     bool plain = operation->isolation == LIDO_READ_COMMITTED || operation->isolation == LIDO_REPEATABLE_READ ||
-                 (operation->isolation == LIDO_ISOLATION_DEFAULT && connection->isolation == POSTGRES_READ_COMMITTED);
+                 (operation->isolation == LIDO_ISOLATION_DEFAULT && connection->reads_committed);
     return operation->kind == LIDO__ROLLBACK || (operation->read_only && connection->read_only && plain);
 }
 
@@ -34,19 +32,6 @@ bool lido__postgres_leave(postgres_connection *connection, lido__operation *oper
     if (PQflush(wire) != 0 && !lido__postgres_read_owed(connection, &error))
         operation->done = operation->kind == LIDO__COMMIT;
     return true;
-}
-
-void lido__postgres_learn_isolation(postgres_connection *connection) {
-    static const char sql[] = "SHOW default_transaction_isolation";
-    lido_error ignored = LIDO_ERROR_INIT;
-    bool lost = false;
-    if (connection->isolation != POSTGRES_ISOLATION_UNKNOWN || connection->base.broken ||
-        !lido__postgres_settle_owed(connection, &ignored) || !PQsendQuery(connection->wire, sql))
-        return;
-    connection->isolation = POSTGRES_OTHER_ISOLATION;
-    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, &ignored)) != NULL; PQclear(result))
-        if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "read committed") == 0)
-            connection->isolation = POSTGRES_READ_COMMITTED;
 }
 
 /* The ROLLBACK's or COMMIT's result, its end, and the Sync. */

@@ -18,13 +18,6 @@ typedef enum postgres_format {
     POSTGRES_BINARY
 } postgres_format;
 
-/* What the server does where BEGIN does not say, as far as it matters; see owed.c. */
-typedef enum postgres_isolation {
-    POSTGRES_ISOLATION_UNKNOWN, /* not asked yet */
-    POSTGRES_READ_COMMITTED,
-    POSTGRES_OTHER_ISOLATION
-} postgres_isolation;
-
 typedef struct postgres_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     char name[24];
@@ -53,7 +46,8 @@ typedef struct postgres_connection {
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
     bool owes;                   /* the answer to the end of the last transaction is still to be read; see owed.c */
-    postgres_isolation isolation;
+    bool reads_committed;        /* a transaction of which nothing is said is READ COMMITTED */
+    bool rounds;                 /* and a double is rounded unless the server is told not to */
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -105,8 +99,6 @@ bool lido__postgres_command(postgres_connection *connection, const char *sql, li
 /* Sends the end of a transaction without waiting for its answer, if that may be left to the next user; false: it may
  * not, or could not be sent. */
 bool lido__postgres_leave(postgres_connection *connection, lido__operation *operation);
-/* Asks the server for the isolation level that it gives unless told, if that is not known yet. */
-void lido__postgres_learn_isolation(postgres_connection *connection);
 /* Reads what has come of that answer, without waiting; false: the connection is lost. */
 bool lido__postgres_take_owed(postgres_connection *connection);
 /* Reads it, waiting until the connection's deadline; libpq stays in pipeline mode. False with *error set: the

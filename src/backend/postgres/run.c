@@ -334,8 +334,6 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     if (!done && exchange.stale != SIZE_MAX)
         done = run_again(&exchange, was_in_transaction, stream);
     batch_finish(connection, batch);
-    if (unawaited && batch->operations[0].read_only)
-        lido__postgres_learn_isolation(connection);
     if (!done && base->in_transaction && !was_in_transaction && batch->operations[0].alone)
         end_own_transaction(connection);
     return done;

@@ -148,7 +148,7 @@ static void begin_text(postgres_connection *connection, const lido__operation *o
         [LIDO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
         [LIDO_SERIALISABLE] = " ISOLATION LEVEL SERIALIZABLE",
     };
-    bool known = operation->read_only && connection->isolation == POSTGRES_READ_COMMITTED;
+    bool known = operation->read_only && connection->reads_committed;
     lido_isolation level =
         known && operation->isolation == LIDO_ISOLATION_DEFAULT ? LIDO_READ_COMMITTED : operation->isolation;
     connection->read_only = connection->read_only || operation->read_only;
