@@ -254,6 +254,9 @@ static lido__connection *open_addresses(attempt *try, lido_error *error) {
         connection = open_one(try, error);
     }
     lookup_free(asked);
+    if (connection == NULL)
+        lido__fault(error, LIDO_ERROR_DISCONNECTED, "the host \"%s\" has no address that can be written",
+                    try->host->name);
     return connection;
 }
 

@@ -86,7 +86,8 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
         batch->failed = expected->operation;
         lido__fault(batch->error, LIDO_ERROR_OTHER, "the server rolled the transaction back instead of committing it");
     } else if (operation->kind == LIDO__LAST_KEY) {
-        operation->last_key = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+        bool whole = PQntuples(result) == 1 && PQnfields(result) == 1; /* else libpq has no field to give */
+        operation->last_key = whole ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
     } else if (operation->kind == LIDO__STATEMENT) {
         if (!lido__postgres_keep_result(operation, result, batch->error) && batch->failed > expected->operation)
             batch->failed = expected->operation;

@@ -90,7 +90,9 @@ static void tell_constraint(const char *message, lido_error *error) {
             error->constraint[strlen(error->constraint) - 1] = '\0';
         return;
     }
-    snprintf(error->table, sizeof error->table, "%.*s", (int)(dot - subject), subject);
+    char table[sizeof error->table + 8]; /* so that the cutting below sees that there was more */
+    snprintf(table, sizeof table, "%.*s", (int)(dot - subject), subject);
+    lido__fault_field(error->table, sizeof error->table, table);
     if (strchr(subject, ',') == NULL)
         lido__fault_field(error->column, sizeof error->column, dot + 1);
 }
