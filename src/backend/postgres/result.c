@@ -287,5 +287,6 @@ bool lido__postgres_open_stream(postgres_connection *connection, lido__operation
         return true;
     release_stream(result, error);
     result->operations = NULL;
+    result->connection = NULL; /* no stream came about, so nothing holds the connection */
     return lido__fault_memory(error, "reading the rows");
 }
