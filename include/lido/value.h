@@ -70,7 +70,7 @@ typedef struct lido_value {
     } as;
 } lido_value;
 
-/* Makers. None waits, allocates or fails; all are safe from anywhere. `lido_value_of` below picks
+/* Makers. None waits, allocates or fails; all are safe from anywhere. LIDO_VALUE in arguments.h picks
  * among them by the argument's type. A NULL pointer gives NULL. */
 static inline lido_value lido_value_null(void) {
     lido_value value;

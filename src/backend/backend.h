@@ -169,7 +169,7 @@ struct lido__backend {
     void *(*attach)(const lido__config *config, lido_error *error);
     void (*detach)(void *database);
 
-    /* Opens a connection until the deadline; NULL with *error set. */
+    /* Opens a connection, within connect_timeout for each address that is tried; NULL with *error set. */
     lido__connection *(*open)(const lido__config *config, void *database, lido_error *error);
     /* Says goodbye and frees. Bounded. */
     void (*close)(lido__connection *connection);

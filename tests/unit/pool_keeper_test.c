@@ -44,9 +44,10 @@ static int cancels_now(void) {
 
 static bool anything_is_being_cancelled(void) {
     bool found = false;
+    unsigned place = 0;
     pthread_mutex_lock(&pool.lock);
-    for (const lido__connection *at = pool.used; at != NULL; at = at->next)
-        found = found || at->cancels > 0;
+    for (const lido__connection *at; (at = lido__places_next(&pool.places, &place)) != NULL;)
+        found = found || lido__hold_cancels(at) > 0;
     pthread_mutex_unlock(&pool.lock);
     return found;
 }

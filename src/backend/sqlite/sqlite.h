@@ -1,7 +1,7 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
- * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads rows;
- * errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. */
+ * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads values; result.c hands out
+ * rows; errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
