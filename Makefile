@@ -1,5 +1,7 @@
 # A short front for Meson. Each target first installs the Debian packages it lacks.
 
+PREFIX ?= /usr/local
+
 help:
 	@echo 'make run                    build, and run the example (SQLite unless DATABASE_TYPE or DATABASE_URL is set)'
 	@echo 'make test [TESTS="NAME …"]  everything that is checked; make quick: with one build by gcc only'
@@ -49,7 +51,7 @@ coverage:
 	@tests/run --coverage
 
 install: program
-	@$(if $(PREFIX),meson configure build -Dprefix=$(PREFIX))
+	@meson configure build -Dprefix=$(PREFIX)
 	@meson install -C build
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 
