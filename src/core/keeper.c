@@ -2,6 +2,7 @@
  * cancels what outlasts its deadline, and reports those that are held too long; so that none of it has to wait for the
  * next who takes a connection. */
 #include <signal.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -104,17 +105,67 @@ static lido__connection *find_late(lido__pool *pool, int64_t now, bool *give_up)
     return NULL;
 }
 
+/* Cancels that are under way at once: a server that has fallen silent takes none of them before it takes too long, and
+ * the last in a row would wait as often as there are others. */
+typedef struct cancel_round {
+    lido__pool *pool;
+    atomic_int running; /* and one for the keeper; the last one wakes it */
+    lido__waker over;
+} cancel_round;
+
+typedef struct late_cancel {
+    cancel_round *round;
+    lido__connection *connection;
+    bool give_up;
+} late_cancel;
+
+static void one_is_over(cancel_round *round) {
+    if (atomic_fetch_sub(&round->running, 1) == 1)
+        lido__waker_wake(&round->over);
+}
+
+static void send_late_cancel(void *argument) {
+    const late_cancel *late = argument;
+    lido__pool_send_cancel(late->round->pool, late->connection, late->give_up);
+    one_is_over(late->round);
+}
+
+/* Does not wait for it; without memory, or a thread to do it, it is done in place. */
+static void begin_late_cancel(cancel_round *round, lido__connection *connection, bool give_up) {
+    const late_cancel late = {round, connection, give_up};
+    late_cancel *kept = malloc(sizeof *kept);
+    atomic_fetch_add(&round->running, 1);
+    if (kept == NULL) {
+        send_late_cancel((void *)(uintptr_t)&late);
+        return;
+    }
+    *kept = late;
+    if (lido__await_work(send_late_cancel, free, kept, lido__clock_now_us()) == LIDO__AWAIT_READY)
+        free(kept);
+}
+
 /* Cancels what has outlasted its deadline; see postgres/wire.c for who leaves that to the keeper. */
 static void cancel_late(lido__pool *pool) {
+    cancel_round round = {.pool = pool, .running = 1};
+    bool ready = false;
     for (;;) {
         bool give_up = false;
         pthread_mutex_lock(&pool->lock);
         lido__connection *late = find_late(pool, lido__clock_now_us(), &give_up);
         pthread_mutex_unlock(&pool->lock);
         if (late == NULL)
-            return;
-        lido__pool_send_cancel(pool, late, give_up);
+            break;
+        ready = ready || lido__waker_init(&round.over);
+        if (ready)
+            begin_late_cancel(&round, late, give_up);
+        else
+            lido__pool_send_cancel(pool, late, give_up);
     }
+    if (!ready)
+        return;
+    one_is_over(&round);
+    lido__await_waker(&round.over, LIDO__NO_DEADLINE); /* each is bounded, and the pool must outlive them */
+    lido__waker_done(&round.over);
 }
 
 static void *keep(void *argument) {

@@ -355,6 +355,24 @@ static void what_does_not_hear_its_cancel_is_given_up(void **state) {
     assert_int_equal(database.open, 0);
 }
 
+/* A server that has fallen silent does not take the first one's cancel; the others' deadlines do not wait for that. */
+static void all_that_is_late_is_cancelled_at_once(void **state) {
+    (void)state;
+    lido__connection *late[3];
+    make_pool(3, 0);
+    for (int i = 0; i < 3; i++)
+        late[i] = acquire_surely();
+    let_cancels_end(false);
+    for (int i = 0; i < 3; i++)
+        atomic_store(&late[i]->wait_until, lido__clock_now_us());
+    wait_until_cancelling(3);
+    let_cancels_end(true);
+    for (int i = 0; i < 3; i++) {
+        atomic_store(&late[i]->wait_until, LIDO__NO_DEADLINE);
+        release(late[i]);
+    }
+}
+
 /* The next wait is one of its own, with a right to be cancelled first. */
 static void who_heard_its_cancel_is_not_given_up_the_next_time(void **state) {
     (void)state;
@@ -464,6 +482,7 @@ int main(void) {
         POOL_TEST(old_ones_of_the_least_size_are_replaced),
         POOL_TEST(what_outlasts_its_deadline_is_cancelled),
         POOL_TEST(what_does_not_hear_its_cancel_is_given_up),
+        POOL_TEST(all_that_is_late_is_cancelled_at_once),
         POOL_TEST(who_heard_its_cancel_is_not_given_up_the_next_time),
         POOL_TEST(closing_while_the_keeper_opens_sends_the_queue_home),
         POOL_TEST(what_the_keeper_opens_for_a_closed_pool_is_closed),
