@@ -3,6 +3,9 @@
 #include "engines.h"
 #include "relay.h"
 
+#include <string.h>
+#include <time.h>
+
 #include "base/clock.h"
 
 static relay between;
@@ -306,6 +309,45 @@ static void a_server_that_falls_silent_is_given_up(void **state) {
     lido_session_close(db);
 }
 
+static atomic_int_fast64_t ahead_us;
+
+static int64_t clock_that_is_ahead(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 + atomic_load(&ahead_us);
+}
+
+/* Ten times as fast, until it is told to stop. */
+static void *let_time_pass(void *stop) {
+    while (!atomic_load((atomic_bool *)stop)) {
+        poll(NULL, 0, 20);
+        atomic_fetch_add(&ahead_us, 180000);
+    }
+    return NULL;
+}
+
+/* A deadline that is far away is left to the pool's keeper; what comes of it is the same. */
+static void a_far_deadline_ends_the_silence_too(void **state) {
+    (void)state;
+    need_relay();
+    atomic_bool stop = false;
+    pthread_t thread;
+    lido__clock_replace(clock_that_is_ahead);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.statement_timeout_ms = 20000});
+    lido_exec(db, "INSERT INTO outcomes VALUES (1)");
+    expect_no_error(db);
+    relay_act_at(&between, "generate_series", FREEZES);
+    assert_int_equal(pthread_create(&thread, NULL, let_time_pass, &stop), 0);
+    assert_null(lido_query(db, "SELECT i FROM generate_series(1, 10) AS i"));
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
+    expect_error(db, LIDO_ERROR_TIMEOUT);
+    assert_non_null(strstr(lido_error_of(db)->message, "did not answer in time"));
+    assert_int_equal(lido_commit(db), LIDO_ROLLED_BACK);
+    lido_session_close(db);
+    lido__clock_replace(NULL);
+}
+
 static void a_commit_that_is_met_with_silence_is_unknown(void **state) {
     (void)state;
     need_relay();
@@ -340,6 +382,7 @@ int main(void) {
         RELAY_TEST(a_lost_query_is_just_lost),
         RELAY_TEST(a_deferred_constraint_is_the_error_of_its_own_statement),
         RELAY_TEST(a_server_that_falls_silent_is_given_up),
+        RELAY_TEST(a_far_deadline_ends_the_silence_too),
         RELAY_TEST(a_commit_that_is_met_with_silence_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,10 @@ static lido__await_outcome wait_for_server(postgres_connection *connection, bool
     return outcome;
 }
 
+static bool is_late(const postgres_connection *connection) {
+    return lido__clock_now_us() >= connection->deadline;
+}
+
 static void fault_no_answer(postgres_connection *connection, lido_error *error) {
     connection->base.broken = connection->base.server_gone = true;
     if (error->status != LIDO_OK)
@@ -78,13 +82,16 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
         if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
             return NULL;
         /* Reading first: the server may wait for us to read before it reads more. */
-        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0)
+        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0) {
+            if (is_late(connection)) /* who has broken it is the keeper, to whom a far deadline was left */
+                fault_no_answer(connection, error);
             break;
+        }
         unsent = unsent > 0 ? PQflush(connection->wire) : 0;
     }
     /* On a broken connection libpq still hands out what had come, the server's last words among it. */
     if (PQisBusy(connection->wire)) {
-        if (connection->timed_out || lido__clock_now_us() >= connection->deadline)
+        if (connection->timed_out || is_late(connection))
             fault_no_answer(connection, error);
         lido__postgres_fault_lost(connection, error);
         return NULL;
