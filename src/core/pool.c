@@ -311,6 +311,15 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
 
 /* ---- The end ---- */
 
+/* Under the lock, when none is idle. */
+static bool anybody_holds_one(const lido__pool *pool) {
+    unsigned place = 0;
+    for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;)
+        if (!at->left)
+            return true;
+    return false;
+}
+
 void lido__pool_close(lido__pool *pool) {
     lido_error why = LIDO_ERROR_INIT;
     lido__fault(&why, LIDO_ERROR_MISUSE, "the engine was closed while a connection was waited for");
@@ -320,8 +329,7 @@ void lido__pool_close(lido__pool *pool) {
     for (const lido__connection *at = idle; at != NULL; at = at->next)
         pool->open--;
     lido__pool_waiter *waiters = lido__pool_queue_fail(pool, &why);
-    unsigned first = 0;
-    bool in_use = lido__places_next(&pool->places, &first) != NULL;
+    bool in_use = anybody_holds_one(pool);
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(waiters);
     while (idle != NULL) {

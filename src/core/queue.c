@@ -197,22 +197,28 @@ static void blame_transaction_timeout(lido_session *session) {
     lido__fault_field(error->hint, sizeof error->hint, "make it shorter, or raise transaction_timeout");
 }
 
+static bool refuse_cancelled(lido__batch *batch) {
+    batch->failed = 0;
+    lido__fault_clear(batch->error);
+    return lido__fault(batch->error, LIDO_ERROR_CANCELLED, "cancelled before it was run");
+}
+
 /* A cancel that came before the statement would find nothing to stop at the database. */
 static bool run_unless_cancelled(lido__connection *connection, lido__batch *batch) {
-    if (!atomic_load(&connection->stop))
-        return connection->backend->run(connection, batch);
-    batch->failed = 0;
-    return lido__fault(batch->error, LIDO_ERROR_CANCELLED, "cancelled before it was run");
+    if (atomic_load(&connection->stop))
+        return refuse_cancelled(batch);
+    return connection->backend->run(connection, batch);
 }
 
 /* The connection broke over what its last holder had left on it: the batch goes to another one, as if this had been
  * found out when it was taken. */
 static bool run_where_it_can(lido_session *session, lido__batch *batch) {
     for (;;) {
-        if (run_unless_cancelled(session->connection, batch))
-            return true;
-        if (!batch->untouched)
-            return false;
+        bool done = run_unless_cancelled(session->connection, batch);
+        if (done || !batch->untouched)
+            return done;
+        if (atomic_load(&session->connection->stop)) /* the last holder's rollback was hit instead */
+            return refuse_cancelled(batch);
         lido__session_release(session);
         lido__fault_clear(&session->error);
         batch->untouched = false;

@@ -297,7 +297,7 @@ static void check_pool(bank *self) {
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.open, stats.idle);
     assert_in_range(stats.open, 0, POOL_SIZE);
-    assert_int_equal(stats.failed_connects, 0);
+    assert_in_range(stats.failed_connects, 0, self->kills_done); /* who is killed may have just come */
     assert_int_equal(stats.timeouts, 0);
     assert_int_equal(stats.recycled, 0);
     assert_false(stats.down);

@@ -1,5 +1,5 @@
-/* Children of a test's process: what they find wrong they say by their exit status, for cmocka's assertions cannot leave
- * a child. */
+/* Children of a test's process: what they find wrong they say by their exit status, for cmocka's assertions cannot
+ * leave a child. */
 #ifndef TESTS_FAULT_CHILD_H
 #define TESTS_FAULT_CHILD_H
 

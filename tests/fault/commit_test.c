@@ -129,8 +129,8 @@ static void a_commit_that_takes_too_long_is_rolled_back(void **state) {
 
 /* ---- After a crash ---- */
 
-/* The server that comes back gives transaction ids out again: what it says of one proves nothing. That it did not commit
- * here, which anybody can see, does not make a guess of it right. */
+/* The server that comes back gives transaction ids out again: what it says of one proves nothing. That it did not
+ * commit here, which anybody can see, does not make a guess of it right. */
 static void leave_it_unknown(disturbance how) {
     disturber crash = {.how = how};
     need_a_server_of_ours();

@@ -1,5 +1,5 @@
-/* Forks in a process that has other threads, and many forks: nobody in the parent notices, nobody in a child waits for a
- * thread that only the parent has, and nothing is left behind. */
+/* Forks in a process that has other threads, and many forks: nobody in the parent notices, nobody in a child waits for
+ * a thread that only the parent has, and nothing is left behind. */
 #include "forked.h"
 #include "soak.h"
 

@@ -21,8 +21,8 @@ static int expected_in_use;
 static uint64_t expected_recycled;
 static int expected_cancels;
 
-/* Time passes while these wait for what the keeper does: by the test's clock, and as fast as the keeper's thread comes to
- * run. None of them is true in the middle of something: while a connection is opened, closed or cancelled. */
+/* Time passes while these wait for what the keeper does: by the test's clock, and as fast as the keeper's thread comes
+ * to run. None of them is true in the middle of something: while a connection is opened, closed or cancelled. */
 static bool open_as_expected(void) {
     time_passes_ms(ROUND_MS);
     lido_pool_stats stats = stats_now();

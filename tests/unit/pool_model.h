@@ -1,5 +1,5 @@
-/* What the pool should do, simply told: one thread, no waiting, a clock that stands still between two steps. The test of
- * random schedules compares the two. */
+/* What the pool should do, simply told: one thread, no waiting, a clock that stands still between two steps. The test
+ * of random schedules compares the two. */
 #ifndef TESTS_UNIT_POOL_MODEL_H
 #define TESTS_UNIT_POOL_MODEL_H
 

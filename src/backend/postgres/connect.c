@@ -157,27 +157,27 @@ bool lido__postgres_settle(postgres_connection *connection, lido_error *error) {
     if (!connection->rounds && !other_dates && !other_strings)
         return true;
     snprintf(commands, sizeof commands, "%s%s%s", connection->rounds ? "SET extra_float_digits = 3;" : "",
-             other_dates ? "SET datestyle = ISO;" : "",
-             other_strings ? "SET standard_conforming_strings = on" : "");
+             other_dates ? "SET datestyle = ISO;" : "", other_strings ? "SET standard_conforming_strings = on" : "");
     return lido__postgres_command(connection, commands, error);
 }
 
 /* What the server does not tell by itself. */
 static bool learn_defaults(postgres_connection *connection, lido_error *error) {
     static const char sql[] = "SHOW extra_float_digits; SHOW default_transaction_isolation";
+    bool learned = true;
     bool lost = false;
     if (!PQsendQuery(connection->wire, sql))
         return lido__postgres_fault_lost(connection, error);
     for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {
         if (PQntuples(result) != 1)
-            lido__postgres_fault_result(connection, result, error);
+            learned = lido__postgres_fault_result(connection, result, error);
         else if (strcmp(PQfname(result, 0), "extra_float_digits") == 0)
             connection->rounds = PQserverVersion(connection->wire) < SHORTEST_DOUBLES_SERVER ||
                                  strtol(PQgetvalue(result, 0, 0), NULL, 10) <= 0;
         else
             connection->reads_committed = strcmp(PQgetvalue(result, 0, 0), "read committed") == 0;
     }
-    return !lost && error->status == LIDO_OK;
+    return learned && !lost;
 }
 
 static bool settle_first(postgres_connection *connection, lido_error *error) {

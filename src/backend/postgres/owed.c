@@ -40,7 +40,7 @@ static bool read_result(postgres_connection *connection, PGresult *result, lido_
     if (status == PGRES_PIPELINE_SYNC)
         connection->owes = false;
     else if (result != NULL && status != PGRES_COMMAND_OK)
-        lido__postgres_fault_result(connection, result, error);
+        connection->base.broken = !lido__postgres_fault_result(connection, result, error);
     PQclear(result);
     return !connection->base.broken;
 }
@@ -51,23 +51,14 @@ static bool leave_pipeline(postgres_connection *connection, lido_error *error) {
     return PQexitPipelineMode(connection->wire) || lido__postgres_fault_lost(connection, error);
 }
 
-/* One that failed without costing the connection was hit by a cancel, and the transaction is over all the same. But the
- * cancel was meant for what comes after it: it is sent again. */
+/* One that was hit by a cancel leaves the transaction open: nobody can go on there. */
 bool lido__postgres_read_owed(postgres_connection *connection, lido_error *error) {
-    lido_error failure = LIDO_ERROR_INIT;
     bool lost = false;
     while (connection->owes && !lost &&
-           read_result(connection, lido__postgres_next_result(connection, &lost, &failure), &failure))
+           read_result(connection, lido__postgres_next_result(connection, &lost, error), error))
         ;
-    if (!lost && !connection->owes) {
-        if (failure.status != LIDO_OK && atomic_load(&connection->base.stop))
-            lido__postgres_cancel(connection);
-        return true;
-    }
-    if (error->status == LIDO_OK)
-        *error = failure;
-    connection->base.broken = true;
-    return false;
+    connection->base.broken = connection->base.broken || lost || error->status != LIDO_OK;
+    return !connection->base.broken;
 }
 
 bool lido__postgres_take_owed(postgres_connection *connection) {

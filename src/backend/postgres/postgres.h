@@ -1,10 +1,9 @@
 /* What the files of the PostgreSQL backend share.
  *
  * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c runs
- * batches, by send.c and read.c (exchange.h); owed.c ends transactions that nobody waits for; parameters.c, values.c and
- * numeric.c translate values; result.c hands out rows; resolve.c asks what became of a commit; errors.c fills in errors.
- * libpq is always non-blocking; wire.c and
- * connect.c are the only places that wait. */
+ * batches, by send.c and read.c (exchange.h); owed.c ends transactions that nobody waits for; parameters.c, values.c
+ * and numeric.c translate values; result.c hands out rows; resolve.c asks what became of a commit; errors.c fills in
+ * errors. libpq is always non-blocking; wire.c and connect.c are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
