@@ -2,6 +2,7 @@
  * so, no savepoint brings the transaction back, and the pool serves the next session. */
 #include "engines.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -102,6 +103,23 @@ static void a_connection_lost_in_the_pool_is_not_noticed(void **state) {
     assert_int_equal(lido_commit(db), LIDO_OK);
     lido_session_close(db);
     assert_int_equal(rows_that_stand(), 1);
+}
+
+/* It speaks to an idle client who has asked to be told something: the connection is looked at, read, and used. */
+static void what_the_server_says_meanwhile_is_no_loss(void **state) {
+    (void)state;
+    postgres_url();
+    lido_session *db = open_autocommit(engine);
+    int64_t first = backend_of(db);
+    lido_exec(db, "LISTEN news");
+    lido_session_close(db);
+    for (int i = 0; i < 3; i++) {
+        run_surely(server, "NOTIFY news, 'nothing that the pool would care about'");
+        poll(NULL, 0, 50);
+        db = open_autocommit(engine);
+        assert_int_equal(backend_of(db), first);
+        lido_session_close(db);
+    }
 }
 
 static void many_connections_lost_in_the_pool_are_not_noticed(void **state) {
@@ -345,6 +363,7 @@ static void closing_a_lost_stream_does_not_wait(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         LOSS_TEST(a_connection_lost_in_the_pool_is_not_noticed),
+        LOSS_TEST(what_the_server_says_meanwhile_is_no_loss),
         LOSS_TEST(many_connections_lost_in_the_pool_are_not_noticed),
         LOSS_TEST(without_pre_ping_one_session_pays),
         LOSS_TEST(a_transaction_whose_connection_is_lost_is_rolled_back),

@@ -159,10 +159,14 @@ static void nothing_acknowledged_is_lost_with_a_rollback_journal(void **state) {
     kill_with("delete");
 }
 
-int main(void) {
+static int run_once(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_acknowledged_is_lost_with_a_wal),
         cmocka_unit_test(nothing_acknowledged_is_lost_with_a_rollback_journal),
     };
-    return soak_run_group_tests(tests);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void) {
+    return soak_run(run_once);
 }

@@ -2,6 +2,7 @@
  * that lido tells is what the database holds in the end, the call returns in time, and the engine goes on. */
 #include "engines.h"
 #include "soak.h"
+#include "support/chance.h"
 #include "support/proxy.h"
 
 #include <netinet/in.h>
@@ -49,6 +50,12 @@ static lido_engine *open_through(proxy *between) {
     options.max_overflow = 0;
     options.pool_timeout_ms = 10000;
     return open_surely(postgres_url(), &options);
+}
+
+/* Before its proxy. */
+static void close_engine(void) {
+    lido_engine_close(engine);
+    engine = NULL;
 }
 
 static proxy *open_proxy(void) {
@@ -196,8 +203,8 @@ static void wait_for_last_backend(void) {
 
 enum { TRIALS_MOST = 4000 };
 
-/* Every `stride` bytes of either way. What is owed comes at some moment, so no byte has its place then. */
-static void break_everywhere(proxy_fault fault, size_t stride, prior before) {
+/* At every byte of either way. What is owed comes at some moment, so no byte has its place then. */
+static void break_everywhere(proxy_fault fault, prior before) {
     static trial trials[TRIALS_MOST];
     size_t count = 0;
     trial pattern = {.between = open_proxy(), .fault = fault};
@@ -206,7 +213,7 @@ static void break_everywhere(proxy_fault fault, size_t stride, prior before) {
     lido_engine_close(pattern.engine); /* its connection knows the statement now */
     pattern.engine = open_through(pattern.between);
     for (pattern.way = PROXY_TO_SERVER; pattern.way <= PROXY_TO_CLIENT; pattern.way++)
-        for (pattern.after = 0; pattern.after <= when.at[pattern.way][STEPS - 1]; pattern.after += stride) {
+        for (pattern.after = 0; pattern.after <= when.at[pattern.way][STEPS - 1]; pattern.after++) {
             assert_in_range(count, 0, TRIALS_MOST - 1);
             trial *at = &trials[count++];
             *at = pattern;
@@ -224,22 +231,22 @@ static void break_everywhere(proxy_fault fault, size_t stride, prior before) {
 
 static void a_cut_at_any_byte_is_told_truthfully(void **state) {
     (void)state;
-    break_everywhere(PROXY_CUTS, 1, PRIOR_WORKS);
+    break_everywhere(PROXY_CUTS, PRIOR_WORKS);
 }
 
 static void so_it_is_where_the_statement_was_prepared(void **state) {
     (void)state;
-    break_everywhere(PROXY_CUTS, 1, PRIOR_KNOWS);
+    break_everywhere(PROXY_CUTS, PRIOR_KNOWS);
 }
 
 static void so_it_is_behind_a_rollback_that_nobody_waited_for(void **state) {
     (void)state;
-    break_everywhere(PROXY_CUTS, 1, PRIOR_OWES);
+    break_everywhere(PROXY_CUTS, PRIOR_OWES);
 }
 
 static void a_reset_is_told_as_truthfully(void **state) {
     (void)state;
-    break_everywhere(PROXY_RESETS, 3, PRIOR_WORKS);
+    break_everywhere(PROXY_RESETS, PRIOR_WORKS);
 }
 
 /* While connecting there is no outcome to tell, only an error; and the next attempt succeeds. */
@@ -276,14 +283,18 @@ static void *fall_silent(void *argument) {
     return NULL;
 }
 
-/* Spread over all, but for two: one within COMMIT or its answer, and one at its last byte. */
+static uint64_t chance;
+
+/* Spread over all, at any byte of its part, but for two: one within COMMIT or its answer, and one at its last byte. */
 static size_t silent_after(const marks *when, proxy_way way, size_t which) {
+    enum { PARTS = SILENCES / 2 - 2 };
     const size_t *at = when->at[way];
-    if (which == SILENCES / 2 - 1)
+    if (which == PARTS + 1)
         return at[STEPS - 1] - (way == PROXY_TO_CLIENT); /* after the last answer nobody would notice */
-    if (which == SILENCES / 2 - 2)
+    if (which == PARTS)
         return (at[STEPS - 2] + at[STEPS - 1]) / 2;
-    return at[STEPS - 1] * which / (SILENCES / 2 - 2);
+    size_t part = at[STEPS - 1] / PARTS;
+    return part * which + draw_below(&chance, (unsigned)part);
 }
 
 /* Each with a proxy of its own, side by side, for each takes seconds. The last of them is a cable that is pulled: the
@@ -292,6 +303,7 @@ static void a_silence_is_given_up_in_time(void **state) {
     (void)state;
     static silence silences[SILENCES];
     marks when = {0};
+    chance = chance_of(seed_of_test(), 0);
     for (size_t i = 0; i < SILENCES; i++) {
         trial *on = &silences[i].trial;
         *on = (trial){.between = open_proxy(), .timeout_ms = PATIENCE_MS};
@@ -339,8 +351,24 @@ static void a_connection_that_died_silently_in_the_pool_is_not_noticed(void **st
     assert_int_equal(ask_surely(engine, "SELECT 2"), 2);
     assert_in_range((lido__clock_now_us() - began) / 1000, 0, 10000);
     assert_int_equal(proxy_connections(between), 2);
-    lido_engine_close(engine);
-    engine = NULL;
+    close_engine();
+    proxy_close(between);
+}
+
+/* It is seen without a word to the server: the session's first statement is the first thing that is said. */
+static void a_connection_that_was_reset_in_the_pool_is_not_noticed(void **state) {
+    (void)state;
+    lido_pool_stats stats;
+    proxy *between = open_proxy();
+    engine = open_through(between);
+    assert_int_equal(ask_surely(engine, "SELECT 1"), 1);
+    proxy_reset_all(between);
+    poll(NULL, 0, 100);
+    assert_int_equal(ask_surely(engine, "SELECT 2"), 2);
+    lido_engine_stats(engine, &stats);
+    assert_int_equal(stats.invalidated, 1);
+    assert_int_equal(proxy_connections(between), 2);
+    close_engine();
     proxy_close(between);
 }
 
@@ -380,7 +408,7 @@ static void the_kernel_watches_connections_too(void **state) {
 
 #define PROXY_TEST(test) cmocka_unit_test_setup_teardown(test, begin, close_engines)
 
-int main(void) {
+static int run_once(void) {
     const struct CMUnitTest tests[] = {
         PROXY_TEST(a_cut_at_any_byte_is_told_truthfully),
         PROXY_TEST(so_it_is_where_the_statement_was_prepared),
@@ -389,7 +417,12 @@ int main(void) {
         PROXY_TEST(a_cut_while_connecting_is_no_connection),
         PROXY_TEST(a_silence_is_given_up_in_time),
         PROXY_TEST(a_connection_that_died_silently_in_the_pool_is_not_noticed),
+        PROXY_TEST(a_connection_that_was_reset_in_the_pool_is_not_noticed),
         PROXY_TEST(the_kernel_watches_connections_too),
     };
-    return soak_run_group_tests(tests);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void) {
+    return soak_run(run_once);
 }

@@ -179,6 +179,13 @@ static bool listen_on_loopback(proxy *self) {
     return true;
 }
 
+/* Under the lock. */
+static void drop_all(proxy *self, bool reset) {
+    for (size_t i = 0; i < CONNECTIONS_MOST; i++)
+        if (self->all[i].open)
+            drop(&self->all[i], reset);
+}
+
 /* ---- What the tests call ---- */
 
 proxy *proxy_open(void) {
@@ -204,9 +211,7 @@ void proxy_close(proxy *closed) {
     closed->stops = true;
     pthread_mutex_unlock(&closed->lock);
     pthread_join(closed->thread, NULL);
-    for (size_t i = 0; i < CONNECTIONS_MOST; i++)
-        if (closed->all[i].open)
-            drop(&closed->all[i], false);
+    drop_all(closed, false);
     close(closed->listening);
     pthread_mutex_destroy(&closed->lock);
     free(closed);
@@ -240,12 +245,17 @@ int proxy_connections(proxy *asked) {
     return connections;
 }
 
+void proxy_reset_all(proxy *reset) {
+    pthread_mutex_lock(&reset->lock);
+    drop_all(reset, true);
+    pthread_mutex_unlock(&reset->lock);
+}
+
 void proxy_set_dead(proxy *set, bool dead) {
     pthread_mutex_lock(&set->lock);
     set->dead = dead;
-    for (size_t i = 0; i < CONNECTIONS_MOST && dead; i++)
-        if (set->all[i].open)
-            drop(&set->all[i], false);
+    if (dead)
+        drop_all(set, false);
     pthread_mutex_unlock(&set->lock);
 }
 

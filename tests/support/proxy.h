@@ -34,6 +34,9 @@ size_t proxy_passed(proxy *asked, proxy_way way);
 /* How many connections to the server it has made. */
 int proxy_connections(proxy *asked);
 
+/* As a firewall that has forgotten them: resets all connections that there are. */
+void proxy_reset_all(proxy *reset);
+
 /* A dead host: cuts all connections, and each new one at once; until told otherwise. */
 void proxy_set_dead(proxy *set, bool dead);
 
