@@ -287,11 +287,13 @@ static void check_books(bank *self) {
 
 static void check_pool(bank *self) {
     lido_pool_stats stats;
-    uint64_t leases = self->audits;
+    uint64_t leases = self->audits + 1;
+    assert_int_equal(ask_surely(self->engine, "SELECT 1"), 1); /* it may be pausing after a kill */
     lido_engine_stats(self->engine, &stats);
     for (int i = 0; i < CLERKS; i++)
         leases += self->clerks[i].attempts;
-    assert_int_equal(stats.acquires, leases);
+    /* A connection that turns out to be broken by what its last holder left on it is exchanged for another. */
+    assert_in_range(stats.acquires, leases, leases + (self->kills ? self->kills_done + self->cancels : 0));
     assert_int_equal(stats.in_use, 0);
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.open, stats.idle);
