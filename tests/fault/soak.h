@@ -69,8 +69,8 @@ static inline bool soak_left_nothing(int descriptors, size_t allocated) {
     return false;
 }
 
-/* As cmocka_run_group_tests: once, and again for as long as LIDO_SOAK_SECONDS says and nothing fails. A failure, too, is
- * if descriptors or memory are left behind. */
+/* As cmocka_run_group_tests: once, and again for as long as LIDO_SOAK_SECONDS says and nothing fails. Descriptors or
+ * memory left behind are a failure, too. */
 static inline int soak_run(int (*run_once)(void)) {
     int64_t end = lido__clock_now_us() + soak_us();
     int failed;
