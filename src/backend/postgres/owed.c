@@ -57,7 +57,7 @@ bool lido__postgres_read_owed(postgres_connection *connection, lido_error *error
     while (connection->owes && !lost &&
            read_result(connection, lido__postgres_next_result(connection, &lost, error), error))
         ;
-    connection->base.broken = connection->base.broken || lost || error->status != LIDO_OK;
+    connection->base.broken = connection->base.broken || lost; /* *error may tell of something else, from before */
     return !connection->base.broken;
 }
 
