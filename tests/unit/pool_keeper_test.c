@@ -367,6 +367,7 @@ static void all_that_is_late_is_cancelled_at_once(void **state) {
         atomic_store(&late[i]->wait_until, lido__clock_now_us());
     wait_until_cancelling(3);
     let_cancels_end(true);
+    assert_true(soon_cancelled(3)); /* else they would be closed by who cancels, some time after the test */
     for (int i = 0; i < 3; i++) {
         atomic_store(&late[i]->wait_until, LIDO__NO_DEADLINE);
         release(late[i]);
