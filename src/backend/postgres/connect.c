@@ -211,7 +211,8 @@ static postgres_connection *connection_new(const lido__config *config, PGconn *w
     return connection;
 }
 
-static lido__connection *open_one(const attempt *try, lido_error *error) {
+/* *lost: it was let in, and lost at once. */
+static lido__connection *open_once(const attempt *try, bool *lost, lido_error *error) {
     int64_t deadline = lido__deadline_in_ms(try->config->connect_timeout_ms);
     PGconn *wire = start(try);
     if (wire == NULL || PQstatus(wire) == CONNECTION_BAD) {
@@ -234,9 +235,26 @@ static lido__connection *open_one(const attempt *try, lido_error *error) {
     } else if (settle_first(connection, error)) {
         return &connection->base;
     }
-    if (connection != NULL)
+    if (connection != NULL) {
+        *lost = connection->base.broken && lido__clock_now_us() < deadline;
         lido__postgres_close(&connection->base);
+    }
     return NULL;
+}
+
+/* One that somebody ends between its log-in and its first use is opened again, for it says nothing of the others: a
+ * connection that cannot be opened tells the pool that the server is out of reach. */
+static lido__connection *open_one(const attempt *try, lido_error *error) {
+    lido_error failure = LIDO_ERROR_INIT;
+    bool lost = false;
+    lido__connection *connection = open_once(try, &lost, &failure);
+    if (connection == NULL && lost) {
+        lido__fault_clear(&failure);
+        connection = open_once(try, &lost, &failure);
+    }
+    if (connection == NULL && error->status == LIDO_OK)
+        *error = failure;
+    return connection;
 }
 
 /* ---- All hosts ---- */
