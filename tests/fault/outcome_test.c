@@ -61,6 +61,25 @@ static lido_session *open_with_a_row(void) {
     return db;
 }
 
+/* ---- Before the first statement ---- */
+
+/* It was let in, and lost while lido asked for what the server does not tell: that is no server out of reach. */
+static void a_connection_lost_before_its_first_use_is_opened_again(void **state) {
+    (void)state;
+    lido_pool_stats stats;
+    need_relay();
+    relay_act_at(&between, "extra_float_digits", CUTS_BEFORE);
+    lido_session *db = lido_session_open(engine, NULL);
+    assert_int_equal(lido_exec(db, "INSERT INTO outcomes VALUES (1)"), 1);
+    expect_no_error(db);
+    assert_true(relay_has_acted(&between));
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+    lido_engine_stats(engine, &stats);
+    assert_int_equal(stats.failed_connects, 0);
+    assert_int_equal(rows_that_stand(), 1);
+}
+
 /* ---- COMMIT ---- */
 
 static void the_relay_relays(void **state) {
@@ -365,6 +384,7 @@ static void a_commit_that_is_met_with_silence_is_unknown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RELAY_TEST(a_connection_lost_before_its_first_use_is_opened_again),
         RELAY_TEST(the_relay_relays),
         RELAY_TEST(a_commit_whose_answer_is_lost_is_unknown),
         RELAY_TEST(a_commit_that_never_arrives_is_unknown_too),
