@@ -299,6 +299,26 @@ static void story_of_a_deadline(lido_engine *unused) {
     lido_engine_close(engine);
 }
 
+/* Five pauses, each anything up to 50, 100, 200, 400 and 800 ms. That they are less than 50 ms all together happens
+ * once in a hundred thousand times; that two series are as long to the microsecond, hardly ever. */
+static void story_of_pauses(lido_engine *unused) {
+    (void)unused;
+    enum { SUM_LEAST_MS = 50, SUM_MOST_MS = 1550, SLACK_MS = 3000 };
+    double took[2];
+    lido_engine *engine = impatient_engine();
+    rivalry between = rivalry_begin(engine, 0);
+    lido_transact_options options = {.attempts = 6, .backoff_ms = 50};
+    for (int i = 0; i < 2; i++) {
+        between.calls = 0;
+        lido_transact(engine, &options, want_the_lock, &between);
+        took[i] = (between.last - between.began) * 1000;
+        saw("%d calls, with pauses %d", between.calls, took[i] > SUM_LEAST_MS && took[i] < SUM_MOST_MS + SLACK_MS);
+    }
+    saw("differently long %d", took[0] != took[1]);
+    lido_session_close(between.rival);
+    lido_engine_close(engine);
+}
+
 /* ---- Two threads that want each other's rows ---- */
 
 typedef struct crossing {
@@ -415,6 +435,10 @@ int main(void) {
          "rolled back after 5\n"
          "rolled back after 3\n"
          "items 0\n"},
+        {"pauses between attempts", story_of_pauses,
+         "6 calls, with pauses 1\n"
+         "6 calls, with pauses 1\n"
+         "differently long 1\n"},
         {"no longer than the deadline", story_of_a_deadline,
          "rolled back\n"
          "busy\n"
