@@ -203,8 +203,22 @@ static bool statements_agree(const ending *ended, int64_t steps) {
            statement_agrees(ended->inner, (steps & 1 << 2) != 0);
 }
 
+/* Which need memory to be stored in, where the database is in memory: chunks of it, in the middle of a commit. */
+static void tell_large_values(lido_engine *engine, int64_t run, ending *ended) {
+    enum { SIZE = 150000 };
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, "INSERT INTO steps (run, step, note) VALUES (?, 1, zeroblob(?))", run, SIZE);
+    lido_savepoint_outcome (db, &ended->inner)
+        lido_exec(db, "INSERT INTO steps (run, step, note) VALUES (?, 2, zeroblob(?))", run, SIZE);
+    lido_exec(db, "INSERT INTO steps (run, step, note) VALUES (?, 3, zeroblob(?))", run, SIZE);
+    ended->status = lido_commit(db);
+    ended->error = *lido_error_of(db);
+    lido_session_close(db);
+}
+
 static const story transaction = {"a transaction", tell_transaction, transaction_agrees};
 static const story statements = {"statements that are transactions", tell_statements, statements_agree};
+static const story large_values = {"large values", tell_large_values, transaction_agrees};
 
 /* ---- Telling one again and again ---- */
 
@@ -388,6 +402,12 @@ static void a_used_engine_on_sqlite_in_memory(void **state) {
     tell_in_every_way(NULL, false);
 }
 
+static void large_values_in_memory(void **state) {
+    (void)state;
+    tell_until_nothing_fails((telling){.story = &large_values});
+    tell_until_nothing_fails((telling){.story = &large_values, .ever_after = true});
+}
+
 static void opening_sqlite_in_memory(void **state) {
     (void)state;
     bool ran_out = true;
@@ -401,8 +421,6 @@ static void opening_sqlite_in_memory(void **state) {
         assert_int_equal(error.category, engine == NULL ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_NONE);
         assert_true(ran_out || engine != NULL);
         lido_engine_close(engine);
-        lido_engine_close(
-            open_surely("sqlite://", NULL)); /* SQLite frees its list of databases with the last of them */
         assert_int_equal(count_living(), before);
     }
 }
@@ -421,9 +439,13 @@ static void a_used_engine_on_postgresql(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_allocator_fails_when_told),     cmocka_unit_test(opening_sqlite_in_memory),
-        cmocka_unit_test(a_used_engine_on_sqlite_in_memory), IN_FOLDER(an_engine_on_a_sqlite_file),
-        IN_FOLDER(a_used_engine_on_a_sqlite_file),           cmocka_unit_test(an_engine_on_postgresql),
+        cmocka_unit_test(the_allocator_fails_when_told),
+        cmocka_unit_test(opening_sqlite_in_memory),
+        cmocka_unit_test(a_used_engine_on_sqlite_in_memory),
+        cmocka_unit_test(large_values_in_memory),
+        IN_FOLDER(an_engine_on_a_sqlite_file),
+        IN_FOLDER(a_used_engine_on_a_sqlite_file),
+        cmocka_unit_test(an_engine_on_postgresql),
         cmocka_unit_test(a_used_engine_on_postgresql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

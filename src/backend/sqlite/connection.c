@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "await/await.h"
+#include "backend/sqlite/memory_vfs.h"
 #include "backend/sqlite/sqlite.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -14,41 +15,50 @@
 enum {
     PROGRESS_STEPS = 10000,  /* of SQLite's virtual machine between two looks at the deadline: some 100 µs */
     BUSY_INTERVAL_US = 1000, /* fixed, so that who has waited long is not behind who just came */
+    CHECKPOINT_INTERVAL_US = 200,
     PRAGMA_MOST = 96
 };
 
-/* An in-memory database lives as long as one connection to it: the engine keeps this one, and never uses it. */
+/* What the engine keeps of its in-memory database. The anchor is a connection that is never used: while it is open,
+ * nobody can be alone with the database, and so none takes it out of WAL mode or clears the log away with its end. */
 typedef struct memory_database {
+    lido__memory_database *database;
     sqlite3 *anchor;
-    char uri[64];
+    sqlite_log log;
 } memory_database;
 
-static void *attach(const lido__config *config, lido_error *error) {
-    static atomic_uint_fast64_t last;
-    if (config->database != NULL)
-        return NULL;
-    memory_database *memory = calloc(1, sizeof *memory);
-    if (memory == NULL) {
-        lido__fault_memory(error, "making the in-memory database");
-        return NULL;
-    }
-    /* A name beginning with a slash is shared by the connections of this process and no others. */
-    snprintf(memory->uri, sizeof memory->uri, "file:/lido-%" PRIu64 "?vfs=memdb",
-             (uint64_t)atomic_fetch_add_explicit(&last, 1, memory_order_relaxed));
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(memory->uri, &memory->anchor, flags, NULL) != SQLITE_OK) {
-        lido__fault_memory(error, "making the in-memory database");
-        sqlite3_close_v2(memory->anchor);
-        free(memory);
-        return NULL;
-    }
-    return memory;
+static int open_in_memory(const memory_database *memory, sqlite3 **handle) {
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    return sqlite3_open_v2(LIDO__MEMORY_NAME, handle, flags, memory->database->name);
 }
 
 static void detach(void *database) {
     memory_database *memory = database;
     sqlite3_close_v2(memory->anchor);
+    if (memory->database != NULL)
+        lido__memory_database_free(memory->database);
     free(memory);
+}
+
+static bool drop_anchor(memory_database *memory) {
+    memory->database = lido__memory_database_new();
+    return memory->database != NULL && open_in_memory(memory, &memory->anchor) == SQLITE_OK &&
+           sqlite3_db_config(memory->anchor, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK &&
+           sqlite3_exec(memory->anchor, "PRAGMA journal_mode = wal; SELECT count(*) FROM sqlite_schema", NULL, NULL,
+                        NULL) == SQLITE_OK &&
+           atomic_load(&memory->database->has_log);
+}
+
+static void *attach(const lido__config *config, lido_error *error) {
+    if (config->database != NULL)
+        return NULL;
+    memory_database *memory = calloc(1, sizeof *memory);
+    if (memory != NULL && drop_anchor(memory))
+        return memory;
+    lido__fault_memory(error, "making the in-memory database");
+    if (memory != NULL)
+        detach(memory);
+    return NULL;
 }
 
 /* SQLite calls this while a statement runs: stops it when its deadline has passed, or it was cancelled in the moment
@@ -63,10 +73,20 @@ static int look_at_deadline(void *argument) {
     return 1;
 }
 
+/* After a commit: to give up is no error. */
+static int wait_for_checkpoint(const sqlite_connection *connection, int64_t now) {
+    if (now >= connection->checkpoint_ends || atomic_load_explicit(&connection->base.stop, memory_order_relaxed))
+        return 0;
+    lido__await_moment(now + CHECKPOINT_INTERVAL_US);
+    return 1;
+}
+
 /* SQLite calls this when another connection holds the lock: waits a moment, or gives up with SQLITE_BUSY. */
 static int wait_for_lock(void *argument, int times) {
     sqlite_connection *connection = argument;
     int64_t now = lido__clock_now_us();
+    if (connection->checkpoint_ends != 0)
+        return wait_for_checkpoint(connection, now);
     if (times == 0)
         connection->busy_since = now;
     int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
@@ -125,15 +145,17 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
     int code = lido__sqlite_register_regexp(handle);
     if (code != SQLITE_OK)
         return lido__sqlite_fault(connection, code, false, error);
-    bool file = config->database != NULL;
+    bool file = config->database != NULL; /* the one in memory has nothing to sync, and always a log */
     if (file && !config->sqlite_read_only && !set_journal_mode(connection, error))
         return false;
+    if (connection->log != NULL)
+        lido__sqlite_keep_log_short(connection);
     return pragma(connection, error, "PRAGMA foreign_keys = %d", config->foreign_keys) &&
-           pragma(connection, error, "PRAGMA synchronous = %s", config->synchronous) &&
+           pragma(connection, error, "PRAGMA synchronous = %s", file ? config->synchronous : "off") &&
            pragma(connection, error, "PRAGMA cache_size = -%" PRId64, (config->cache_size + 1023) / 1024) &&
            pragma(connection, error, "PRAGMA mmap_size = %" PRId64, file ? config->mmap_size : 0) &&
            pragma(connection, error, "PRAGMA journal_size_limit = %" PRId64, config->journal_size_limit) &&
-           pragma(connection, error, "PRAGMA wal_autocheckpoint = %d", config->wal_autocheckpoint) &&
+           (!file || pragma(connection, error, "PRAGMA wal_autocheckpoint = %d", config->wal_autocheckpoint)) &&
            /* Reads the file's header, so that a file that is no database is refused here. */
            pragma(connection, error, "SELECT count(*) FROM sqlite_schema");
 }
@@ -157,7 +179,7 @@ static void close_connection(lido__connection *base) {
 static int open_handle(const lido__config *config, const memory_database *memory, sqlite3 **handle) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (memory != NULL)
-        return sqlite3_open_v2(memory->uri, handle, flags | SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL);
+        return open_in_memory(memory, handle);
     flags |= config->sqlite_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     flags |= !config->sqlite_read_only && config->sqlite_create ? SQLITE_OPEN_CREATE : 0;
     return sqlite3_open_v2(config->database, handle, flags, NULL);
@@ -182,6 +204,7 @@ static lido__connection *open_connection(const lido__config *config, void *datab
     }
     connection->base.backend = &lido__backend_sqlite;
     connection->config = config;
+    connection->log = database != NULL ? &((memory_database *)database)->log : NULL;
     connection->deadline = lido__deadline_in_ms(config->connect_timeout_ms);
     int code = open_handle(config, database, &connection->handle);
     bool open = code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);

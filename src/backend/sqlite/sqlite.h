@@ -1,7 +1,8 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
  * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads values; result.c hands out
- * rows; errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. */
+ * rows; errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. An
+ * in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c; checkpoint.c keeps its log short. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
@@ -29,14 +30,23 @@ typedef enum sqlite_control {
     CONTROL_COUNT
 } sqlite_control;
 
+/* What the connections to an in-memory database know together of its log; in pages, as SQLite counts them. */
+typedef struct sqlite_log {
+    atomic_int tried_at;            /* how long it was when it was last tried to copy it */
+    atomic_int waited_at;           /* how long it was when readers were last waited for in vain; 0: not in vain */
+    atomic_int_fast64_t pause_ends; /* when it may be tried again */
+} sqlite_log;
+
 typedef struct sqlite_connection {
     lido__connection base;
     sqlite3 *handle;
+    sqlite_log *log;            /* the in-memory database's, which outlives the connection; NULL: it is a file */
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
     sqlite3_stmt *controls[CONTROL_COUNT]; /* prepared at first use */
     int64_t deadline;                      /* of what is running, for the progress and busy handlers */
     int64_t busy_since;                    /* when it began to wait for a lock */
+    int64_t checkpoint_ends;               /* when it must stop waiting, while it waits for readers; else 0 */
     bool timed_out;                        /* the progress handler stopped it */
     bool read_only;                        /* the open transaction must not write */
     sqlite_statement *uncached;            /* the statement of the moment, where none are kept */
@@ -70,6 +80,9 @@ bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
 /* The end of one run of a statement: bindings go, and with them the borrowed values. */
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
 void lido__sqlite_statement_free(sqlite_statement *statement);
+
+/* Copies the log into the main file when it has become long, as PRAGMA wal_autocheckpoint does, and more surely. */
+void lido__sqlite_keep_log_short(sqlite_connection *connection);
 
 /* ---- fork.c ---- */
 
