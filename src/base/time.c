@@ -3,17 +3,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/calendar.h"
 #include "base/convert.h"
 
 #define MICROSECONDS INT64_C(1000000) /* in a second */
 
-enum { DAY_SECONDS = 86400, ERA_YEARS = 400, ERA_DAYS = 146097 };
-
-typedef struct civil_date {
-    int64_t year;
-    int month; /* from 1 */
-    int day;   /* from 1 */
-} civil_date;
+enum { DAY_SECONDS = 86400 };
 
 lido_time lido_time_now(void) {
     struct timespec now;
@@ -21,47 +16,11 @@ lido_time lido_time_now(void) {
     return (lido_time){(int64_t)now.tv_sec * MICROSECONDS + now.tv_nsec / 1000};
 }
 
-/* Division that rounds down; `remainder` is never negative. */
-static int64_t divide(int64_t number, int64_t by, int64_t *remainder) {
-    int64_t quotient = number / by;
-    *remainder = number % by;
-    if (*remainder < 0) {
-        *remainder += by;
-        quotient--;
-    }
-    return quotient;
-}
-
-/* Both ways go through years that begin in March, so that the leap day is the last of its year, and through eras of
- * 400 years, which all have as many days. Day 0 is 1970-01-01, 719468 days after 0000-03-01. */
-static int64_t days_of_date(civil_date date) {
-    int64_t year_of_era;
-    int64_t era = divide(date.month > 2 ? date.year : date.year - 1, ERA_YEARS, &year_of_era);
-    int month_from_march = (date.month + 9) % 12;
-    int64_t day_of_year = (153 * month_from_march + 2) / 5 + date.day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * ERA_DAYS + day_of_era - 719468;
-}
-
-static civil_date date_of_days(int64_t days) {
-    int64_t day_of_era;
-    int64_t era = divide(days + 719468, ERA_DAYS, &day_of_era);
-    int64_t leap_days = day_of_era / 1460 - day_of_era / 36524 + day_of_era / 146096;
-    int64_t year_of_era = (day_of_era - leap_days) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int month_from_march = (int)((5 * day_of_year + 2) / 153);
-    civil_date date;
-    date.day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    date.month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-    date.year = era * ERA_YEARS + year_of_era + (date.month <= 2);
-    return date;
-}
-
 static bool is_leap(int64_t year) {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 }
 
-static bool date_exists(civil_date date) {
+static bool date_exists(lido__date date) {
     static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     if (date.month < 1 || date.month > 12 || date.day < 1)
         return false;
@@ -81,8 +40,8 @@ static char *put_digits(char *text, int64_t number, int digits, char after) {
 void lido_time_format(lido_time time, char text[40]) {
     int64_t fraction;
     int64_t second_of_day;
-    int64_t seconds = divide(time.microseconds, MICROSECONDS, &fraction);
-    civil_date date = date_of_days(divide(seconds, DAY_SECONDS, &second_of_day));
+    int64_t seconds = lido__divide_down(time.microseconds, MICROSECONDS, &fraction);
+    lido__date date = lido__date_of_days(lido__divide_down(seconds, DAY_SECONDS, &second_of_day));
     if (date.year < 0) {
         *text++ = '-';
         date.year = -date.year;
@@ -126,7 +85,7 @@ static bool read_digits(reader *in, size_t count, int *number) {
     return true;
 }
 
-static bool read_date(reader *in, civil_date *date) {
+static bool read_date(reader *in, lido__date *date) {
     bool before_zero = read_char(in, '-');
     size_t year_digits = count_digits(in);
     int year;
@@ -204,7 +163,7 @@ static bool read_offset(reader *in, int64_t *seconds) {
 }
 
 /* " BC", as PostgreSQL writes it behind all the rest. */
-static bool read_era(reader *in, civil_date *date) {
+static bool read_era(reader *in, lido__date *date) {
     if (!read_char(in, ' '))
         return true;
     bool before_christ = read_char(in, 'B') && read_char(in, 'C') && date->year > 0;
@@ -229,7 +188,7 @@ static bool make_time(int64_t seconds, int64_t microseconds, lido_time *time) {
 
 bool lido__time_parse(const char *text, size_t size, lido_time *time) {
     reader in = {text, text + size};
-    civil_date date;
+    lido__date date;
     int64_t seconds = 0;
     int64_t offset = 0;
     int microseconds = 0;
@@ -239,7 +198,7 @@ bool lido__time_parse(const char *text, size_t size, lido_time *time) {
         return false;
     if (!read_era(&in, &date) || in.next != in.end || !date_exists(date))
         return false;
-    return make_time(days_of_date(date) * DAY_SECONDS + seconds - offset, microseconds, time);
+    return make_time(lido__days_of_date(date) * DAY_SECONDS + seconds - offset, microseconds, time);
 }
 
 bool lido_time_parse(const char *text, lido_time *time) {
