@@ -1,7 +1,8 @@
-/* Placeholders and REGEXP, as translation.h says. */
+/* Placeholders, REGEXP, casts and the functions left and right, as translation.h says. */
 #include "sql/translation.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/convert.h"
 #include "base/fault.h"
@@ -13,25 +14,13 @@ enum { SHOWN_SIZE_MOST = 48 }; /* of a token in a message */
 void lido__translation_init(lido__translation *translation, const char *text, size_t size, lido__database_type type,
                             lido_error *error) {
     *translation = (lido__translation){.type = type, .text = text, .size = size, .error = error};
+    lido__casts_init(&translation->casts, text, size);
 }
 
 void lido__translation_done(lido__translation *translation) {
     lido__buffer_done(&translation->output);
     lido__names_done(&translation->names);
-}
-
-bool lido__translation_end(lido__translation *translation, const char **translated, size_t *translated_size) {
-    lido__buffer *output = &translation->output;
-    *translated = NULL;
-    *translated_size = translation->size;
-    if (translation->copied == 0)
-        return true;
-    lido__buffer_append(output, translation->text + translation->copied, translation->size - translation->copied);
-    if (output->out_of_memory)
-        return lido__fault_memory(translation->error, "translating a statement");
-    *translated = output->data;
-    *translated_size = output->size;
-    return true;
+    lido__casts_done(&translation->casts);
 }
 
 /* Puts `by` in the place of the text from `start` to `end`, which lies behind all that was replaced before. */
@@ -97,6 +86,22 @@ static bool refuse_in_routine(lido__translation *translation, lido__token token)
                 "values",
                 shown_size(translation, token), translation->text + token.start, token.start + 1);
     lido__fault_hint(translation->error, "Their own parameters are $1, $2, …; lido passes these on.");
+    return false;
+}
+
+static bool refuse_cast(lido__translation *translation, lido__token colons, lido__cast cast) {
+    const char *start = translation->text + colons.start;
+    size_t size = cast.end - colons.start < SHOWN_SIZE_MOST ? cast.end - colons.start : SHOWN_SIZE_MOST;
+    lido__fault(translation->error, LIDO_ERROR_SYNTAX, "SQLite has no %.*s (byte %zu)",
+                (int)lido__utf8_cut(start, size), start, colons.start + 1);
+    lido__fault_field(translation->error->sqlstate, sizeof translation->error->sqlstate, "0A000");
+    if (cast.behind == NULL)
+        lido__fault_hint(translation->error,
+                         "On SQLite x::type goes to bigint, boolean, bytea, date, double precision, "
+                         "integer, numeric, smallint, text, timestamp, timestamptz, uuid, varchar, "
+                         "and none of these with a size or brackets.");
+    else
+        lido__fault_hint(translation->error, "What it casts could not be made out: put it into parentheses.");
     return false;
 }
 
@@ -211,9 +216,72 @@ static void follow_regexp(lido__translation *translation, const lido__token *tok
     translation->before[0] = *token;
 }
 
+/* ---- Casts, left and right, for SQLite ---- */
+
+static bool take_cast(lido__translation *translation, lido__token colons) {
+    lido__cast cast = lido__casts_read(&translation->casts, &colons);
+    if (cast.behind == NULL || !cast.has_operand)
+        return refuse_cast(translation, colons, cast);
+    replace(translation, colons.start, cast.end, cast.behind);
+    translation->cast_end = cast.end;
+    return true;
+}
+
+/* SQLite takes these words for the beginning of a join also where a parenthesis follows, unless they are quoted. */
+static void quote_function(lido__translation *translation, const lido__token *name) {
+    const char *text = translation->text + name->start;
+    bool left = name->size == 4 && strncasecmp(text, "left", 4) == 0;
+    bool right = name->size == 5 && strncasecmp(text, "right", 5) == 0;
+    if (name->kind == LIDO__TOKEN_WORD && (left || right))
+        replace(translation, name->start, name->start + name->size, left ? "\"left\"" : "\"right\"");
+}
+
+/* Calls the column of a cast that ends before `next` what PostgreSQL calls it. */
+static void name_column(lido__translation *translation, const lido__token *next) {
+    lido__token name;
+    if (!lido__casts_names_column(&translation->casts, next, &name))
+        return;
+    size_t end = translation->cast_end;
+    replace(translation, end, end, " AS ");
+    lido__buffer_append(&translation->output, translation->text + name.start, name.size);
+}
+
+/* False, with the error set, if the token is refused. */
+static bool follow_sqlite(lido__translation *translation, const lido__token *token) {
+    lido__casts *casts = &translation->casts;
+    if (lido__casts_is_cast(casts, token))
+        return take_cast(translation, *token);
+    name_column(translation, token);
+    if (token->kind == LIDO__TOKEN_OPEN)
+        quote_function(translation, &casts->newest);
+    lido__casts_follow(casts, token, translation->output.size + token->start - translation->copied);
+    return !casts->out_of_memory || lido__fault_memory(translation->error, "translating a statement");
+}
+
+bool lido__translation_end(lido__translation *translation, const char **translated, size_t *translated_size) {
+    lido__buffer *output = &translation->output;
+    *translated = NULL;
+    *translated_size = translation->size;
+    if (translation->type == LIDO__SQLITE)
+        name_column(translation, &(lido__token){.kind = LIDO__TOKEN_END, .start = translation->size});
+    if (translation->copied == 0)
+        return true;
+    lido__buffer_append(output, translation->text + translation->copied, translation->size - translation->copied);
+    lido__casts_open(&translation->casts, output);
+    if (output->out_of_memory)
+        return lido__fault_memory(translation->error, "translating a statement");
+    *translated = output->data;
+    *translated_size = output->size;
+    return true;
+}
+
 bool lido__translation_token(lido__translation *translation, const lido__token *token, bool own_numbers) {
     if (translation->type == LIDO__POSTGRESQL)
         follow_regexp(translation, token);
+    else if (token->start < translation->cast_end)
+        return true;
+    else if (!follow_sqlite(translation, token))
+        return false;
     switch (token->kind) {
     case LIDO__TOKEN_POSITIONAL:
     case LIDO__TOKEN_NUMBERED:

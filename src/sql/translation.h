@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "config/config.h"
+#include "sql/casts.h"
 #include "sql/names.h"
 #include "sql/scanner.h"
 
@@ -25,6 +26,8 @@ typedef struct lido__translation {
     lido__token before[2]; /* the last two tokens that are not blank, the newest first */
     size_t regexp_start;   /* of an infix REGEXP or NOT REGEXP, if its right operand comes next */
     size_t regexp_end;     /* 0: none is open */
+    lido__casts casts;     /* SQLite's, as is the next */
+    size_t cast_end;       /* in the text: tokens before it belong to a cast that was read */
 } lido__translation;
 
 void lido__translation_init(lido__translation *translation, const char *text, size_t size, lido__database_type type,
