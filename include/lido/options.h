@@ -62,6 +62,7 @@ typedef struct lido_options {
     int64_t mmap_size;          /* how much of the file may be mapped, in bytes; default 128 MiB */
     int64_t journal_size_limit; /* the WAL is cut to this after a checkpoint, in bytes; default 64 MiB */
     int wal_autocheckpoint;     /* checkpoint when the WAL has this many pages; 0: never; default 1 000 */
+    int regexp_strict;          /* 1: a REGEXP with an invalid pattern fails; 0: it matches nothing; default 0 */
 } lido_options;
 
 #define LIDO_OPTIONS_INIT \
@@ -69,7 +70,7 @@ typedef struct lido_options {
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
     }
 
 /* Where a setting's value came from. */

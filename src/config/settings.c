@@ -120,6 +120,9 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_WAL_AUTOCHECKPOINT] = {.name = IN_BOTH(wal_autocheckpoint), .parameter = "wal_autocheckpoint",
         .variable = "DATABASE_WAL_AUTOCHECKPOINT", .form = LIDO__FORM_INTEGER, .databases = LIDO__FOR_SQLITE,
         .lowest = 0, .highest = 1000000, .fallback = 1000},
+    [LIDO__SETTING_REGEXP_STRICT] = {.name = IN_BOTH(regexp_strict), .parameter = "regexp_strict",
+        .variable = "DATABASE_REGEXP_STRICT", .form = LIDO__FORM_SWITCH, .databases = LIDO__FOR_SQLITE,
+        .lowest = 0, .highest = 1, .fallback = 0},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

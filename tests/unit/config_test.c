@@ -26,6 +26,7 @@ static void test_defaults_are_those_of_the_header(void **state) {
     assert_int_equal(config.mmap_size, 128 << 20);
     assert_int_equal(config.journal_size_limit, 64 << 20);
     assert_int_equal(config.wal_autocheckpoint, 1000);
+    assert_false(config.regexp_strict);
     for (size_t index = 0; index < config.setting_count; index++)
         if (strcmp(config.settings[index].name, "database") != 0)
             assert_int_equal(config.settings[index].origin, LIDO_FROM_DEFAULT);

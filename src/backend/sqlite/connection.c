@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "await/await.h"
+#include "backend/sqlite/functions.h"
 #include "backend/sqlite/memory_vfs.h"
-#include "backend/sqlite/sqlite.h"
+#include "backend/sqlite/pattern.h"
 #include "base/clock.h"
 #include "base/fault.h"
 
@@ -61,16 +62,19 @@ static void *attach(const lido__config *config, lido_error *error) {
     return NULL;
 }
 
-/* SQLite calls this while a statement runs: stops it when its deadline has passed, or it was cancelled in the moment
- * before it began, which sqlite3_interrupt does not remember. */
-static int look_at_deadline(void *argument) {
-    sqlite_connection *connection = argument;
+/* A statement may be cancelled in the moment before it begins, which sqlite3_interrupt does not remember. */
+bool lido__sqlite_must_stop(sqlite_connection *connection) {
     if (atomic_load_explicit(&connection->base.stop, memory_order_relaxed))
-        return 1;
+        return true;
     if (connection->deadline == LIDO__NO_DEADLINE || lido__clock_now_us() < connection->deadline)
-        return 0;
+        return false;
     connection->timed_out = true;
-    return 1;
+    return true;
+}
+
+/* SQLite calls this while a statement runs. */
+static int look_at_deadline(void *argument) {
+    return lido__sqlite_must_stop(argument);
 }
 
 /* After a commit: to give up is no error. */
@@ -142,7 +146,7 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
     /* "name" that is no column shall be an error, as on PostgreSQL, and not a string. */
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    int code = lido__sqlite_register_regexp(handle);
+    int code = lido__sqlite_register_functions(connection);
     if (code != SQLITE_OK)
         return lido__sqlite_fault(connection, code, false, error);
     bool file = config->database != NULL; /* the one in memory has nothing to sync, and always a log */
@@ -173,6 +177,8 @@ static void close_connection(lido__connection *base) {
         sqlite3_finalize(connection->controls[i]);
     lido__statement_cache_done(&connection->statements);
     sqlite3_close_v2(connection->handle);
+    lido__patterns_free(connection->patterns);
+    free(connection->functions);
     free(connection);
 }
 

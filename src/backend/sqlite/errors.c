@@ -50,11 +50,17 @@ static const struct {
     lido_category category;
     const char *sqlstate;
 } plain_errors[] = {
-    {"no such table", LIDO_ERROR_SYNTAX, "42P01"},        {"no such column", LIDO_ERROR_SYNTAX, "42703"},
-    {"no such function", LIDO_ERROR_SYNTAX, "42883"},     {"ambiguous column", LIDO_ERROR_SYNTAX, "42702"},
-    {"integer overflow", LIDO_ERROR_TYPE, "22003"},       {"malformed JSON", LIDO_ERROR_TYPE, "22P02"},
-    {"string or blob too big", LIDO_ERROR_TYPE, "54000"}, {"near ", LIDO_ERROR_SYNTAX, "42601"},
-    {"incomplete input", LIDO_ERROR_SYNTAX, "42601"},     {"unrecognized token", LIDO_ERROR_SYNTAX, "42601"},
+    {"no such table", LIDO_ERROR_SYNTAX, "42P01"},
+    {"no such column", LIDO_ERROR_SYNTAX, "42703"},
+    {"no such function", LIDO_ERROR_SYNTAX, "42883"},
+    {"ambiguous column", LIDO_ERROR_SYNTAX, "42702"},
+    {"integer overflow", LIDO_ERROR_TYPE, "22003"},
+    {"malformed JSON", LIDO_ERROR_TYPE, "22P02"},
+    {"string or blob too big", LIDO_ERROR_TYPE, "54000"},
+    {"near ", LIDO_ERROR_SYNTAX, "42601"},
+    {"wrong number of arguments", LIDO_ERROR_SYNTAX, "42883"},
+    {"incomplete input", LIDO_ERROR_SYNTAX, "42601"},
+    {"unrecognized token", LIDO_ERROR_SYNTAX, "42601"},
 };
 
 static meaning meaning_of_plain_error(const char *message, bool preparing) {
@@ -110,10 +116,13 @@ bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing,
         lido__fault(error, LIDO_ERROR_CANCELLED, "the statement was cancelled");
         meant.sqlstate = "57014";
     } else {
+        if (connection->function_category != LIDO_ERROR_NONE && code == SQLITE_ERROR)
+            meant = (meaning){code, connection->function_category, connection->function_sqlstate, NULL};
         lido__fault(error, meant.category, "%s", message);
         if (meant.hint != NULL)
             lido__fault_hint(error, "%s", meant.hint);
     }
+    connection->function_category = LIDO_ERROR_NONE;
     error->native_code = code;
     lido__fault_field(error->sqlstate, sizeof error->sqlstate, connection->timed_out ? "57014" : meant.sqlstate);
     if ((code & 0xff) == SQLITE_CONSTRAINT)

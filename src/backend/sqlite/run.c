@@ -6,6 +6,7 @@
 #include "backend/sqlite/sqlite.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "sql/foreign.h"
 
 void lido__sqlite_statement_free(sqlite_statement *statement) {
     sqlite3_finalize(statement->handle);
@@ -25,6 +26,21 @@ void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_stateme
     }
 }
 
+/* Where SQLite has refused what PostgreSQL alone has, says that, with what SQLite said. */
+static void explain_refusal(sqlite_connection *connection, const lido__sql *sql, lido_error *error) {
+    lido__foreign foreign;
+    const char *message = sqlite3_errmsg(connection->handle);
+    const char *missing = strncmp(message, "no such ", 8) == 0 ? strstr(message, ": ") : NULL;
+    int offset = sqlite3_error_offset(connection->handle);
+    size_t near = missing != NULL || offset < 0 ? SIZE_MAX : (size_t)offset;
+    if (!lido__sql_foreign(sql->translated, sql->translated_size, near, missing != NULL ? missing + 2 : NULL, &foreign))
+        return;
+    lido__fault(error, LIDO_ERROR_SYNTAX, "SQLite does not have %s: %s", foreign.construct, message);
+    lido__fault_hint(error, "%s", foreign.instead);
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "0A000");
+    error->native_code = SQLITE_ERROR;
+}
+
 static sqlite_statement *statement_prepare(sqlite_connection *connection, const lido__sql *sql, lido_error *error) {
     bool keep = connection->statements.capacity > 0 && connection->config->prepare;
     sqlite_statement *statement = calloc(1, sizeof *statement);
@@ -36,6 +52,8 @@ static sqlite_statement *statement_prepare(sqlite_connection *connection, const 
                                   keep ? SQLITE_PREPARE_PERSISTENT : 0, &statement->handle, NULL);
     if (code != SQLITE_OK ||
         statement->handle == NULL) { /* NULL: all of it is blank to SQLite, such as a lone U+FEFF */
+        if (error->status == LIDO_OK && code == SQLITE_ERROR)
+            explain_refusal(connection, sql, error);
         if (code != SQLITE_OK)
             lido__sqlite_fault(connection, code, true, error);
         else
@@ -74,6 +92,8 @@ static bool commit_was_torn(const lido_error *error) {
 }
 
 static bool run_statement(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
+    if (operation->alone)
+        connection->moment_known = false;
     sqlite_statement *statement = statement_for(connection, operation->sql, error);
     if (statement == NULL)
         return false;
@@ -135,6 +155,8 @@ static bool run_commit(sqlite_connection *connection, lido__operation *operation
 
 static bool run_begin(sqlite_connection *connection, const lido__operation *operation, lido_error *error) {
     connection->read_only = operation->read_only;
+    connection->moment = lido_time_now(); /* before it waits for the lock, as on PostgreSQL */
+    connection->moment_known = true;
     sqlite3_set_last_insert_rowid(connection->handle, 0); /* LAST_KEY shall not tell what an earlier holder inserted */
     return run_control(connection, operation->writes && !operation->read_only ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN,
                        error);

@@ -1,7 +1,7 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
  * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads values; result.c hands out
- * rows; errors.c puts SQLite's codes into lido's words; regexp.c is the REGEXP operator; fork.c is for children. An
+ * rows; errors.c puts SQLite's codes into lido's words; functions.h is about functions; fork.c is for children. An
  * in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c; checkpoint.c keeps its log short. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
@@ -49,7 +49,13 @@ typedef struct sqlite_connection {
     int64_t checkpoint_ends;               /* when it must stop waiting, while it waits for readers; else 0 */
     bool timed_out;                        /* the progress handler stopped it */
     bool read_only;                        /* the open transaction must not write */
-    sqlite_statement *uncached;            /* the statement of the moment, where none are kept */
+    bool moment_known;                     /* `moment` is the transaction's */
+    lido_time moment;                      /* what now() gives */
+    struct lido__patterns *patterns;       /* regular expressions; NULL until the first one is used */
+    struct bound_function *functions;      /* what lido's functions find as their user data */
+    lido_category function_category;       /* why a function failed; NONE: none did, or it is told already */
+    const char *function_sqlstate;
+    sqlite_statement *uncached; /* the statement of the moment, where none are kept */
 } sqlite_connection;
 
 /* Puts SQLite's error `code` (extended) into *error with the connection's message; `preparing`: it came
@@ -91,7 +97,7 @@ void lido__sqlite_around_fork(lido__fork_moment moment);
  * parent has not committed, in memory that both share. What they hold is left as it is. */
 void lido__sqlite_abandon(lido__connection *connection);
 
-/* Registers REGEXP; an SQLite code. */
-int lido__sqlite_register_regexp(sqlite3 *handle);
+/* Whether what runs must stop: its deadline has passed, or it was cancelled. Does not wait. */
+bool lido__sqlite_must_stop(sqlite_connection *connection);
 
 #endif
