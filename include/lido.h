@@ -6,6 +6,7 @@
 #include <lido/engine.h>
 #include <lido/error.h>
 #include <lido/events.h>
+#include <lido/function.h>
 #include <lido/here.h>
 #include <lido/log.h>
 #include <lido/options.h>

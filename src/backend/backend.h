@@ -16,6 +16,7 @@
 #include <lido/session.h>
 #include <lido/value.h>
 
+#include "backend/functions.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "sql/sql.h"
@@ -39,6 +40,8 @@ typedef struct lido__connection {
     bool broken;         /* nothing can be run on it any more; set by the backend */
 
     bool server_gone; /* the server went, or became one that refuses writes: others are no better; set by the backend */
+
+    const lido__functions *functions; /* the engine's; NULL where there are none. Set by the pool */
 
     /* The pool's; backends write `wait_until` alone, and look at `stop`. Those that are not atomic belong to whoever
      * has the connection to himself: its holder, or who has taken it out to close it. */

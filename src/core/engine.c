@@ -63,6 +63,7 @@ void lido__engine_let_go(lido_engine *engine) {
     if (database != NULL && !atomic_load(&engine->pool.forked)) /* else it is the parent's */
         engine->backend->detach(database);
     lido__pool_done(&engine->pool);
+    lido__functions_done(&engine->pool.functions);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
     free(engine);

@@ -40,8 +40,9 @@ typedef struct lido__pool_waiter {
 typedef struct lido__pool {
     const lido__config *config; /* the engine's, as is the next */
     const lido__backend *backend;
-    atomic_bool forked;  /* this is a child that has not used the pool yet */
-    lido__events events; /* the engine's listeners */
+    atomic_bool forked;        /* this is a child that has not used the pool yet */
+    lido__events events;       /* the engine's listeners */
+    lido__functions functions; /* the program's own; the lock keeps two from being added at once */
 
     lido__places places; /* its stack of idle connections is open to all, its table is under the lock */
 
@@ -70,6 +71,8 @@ typedef struct lido__pool {
 } lido__pool;
 
 bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database);
+/* core/function.c: when nobody can call them any more. */
+void lido__functions_done(lido__functions *functions);
 /* When nothing is taken any more. */
 void lido__pool_done(lido__pool *pool);
 

@@ -118,6 +118,7 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
     lido__connection *connection = pool->backend->open(pool->config, database, error);
     if (connection == NULL)
         return NULL;
+    connection->functions = &pool->functions;
     pthread_mutex_lock(&pool->lock);
     connection->number = ++pool->stats.connects;
     pthread_mutex_unlock(&pool->lock);

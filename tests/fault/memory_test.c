@@ -435,6 +435,60 @@ static void a_used_engine_on_postgresql(void **state) {
     tell_in_every_way(prepared_server(), false);
 }
 
+/* ---- Functions ---- */
+
+static lido_value remember(lido_call *call, size_t count, const lido_value *arguments, void *user) {
+    (void)user;
+    char *text = lido_function_allocate(call, 5000);
+    if (text != NULL)
+        snprintf(text, 5000, "%s%zu", arguments[0].as.text, count);
+    return lido_value_text(text);
+}
+
+/* Every function that allocates, in one statement, so that each allocation of each fails in its turn. */
+static const char every_function[] =
+    "SELECT count(*), concat_ws(',', left('abc', 2), lpad('a', 5), repeat('ab', 50), reverse('abc'), max(remember('a', "
+    "1))),"
+    " string_agg(regexp_replace(name, '(a)', '<\\1>', 'g'), ','), sum(name REGEXP ('^' || name)),"
+    " max(regexp_substr(name || repeat('a', 30000), '(a|b|aa)*$')), ('1' || count(*))::text::int, sha256('a'),"
+    " '\\x00'::bytea, date_trunc('day', now()), max(name REGEXP '^a')"
+    " FROM (SELECT 'a' AS name UNION ALL SELECT 'b' UNION ALL SELECT 'abc')";
+
+static bool fail_with(const lido_error *error) {
+    lido_error_print(error, stderr);
+    fail();
+    return false;
+}
+
+static bool ask_every_function(lido_engine *engine, bool *right) {
+    const lido_function function = {.name = "remember", .least = 2, .most = 2, .scalar = remember};
+    lido_error error = LIDO_ERROR_INIT;
+    bool added = lido_function_add(engine, &function, &error) == LIDO_OK;
+    lido_session *db = added ? lido_session_open(engine, NULL) : NULL;
+    *right = added && lido_query_value(db, every_function).as.integer == 3 && !lido_failed(db);
+    if (added)
+        error = *lido_error_of(db);
+    lido_session_close(db);
+    return memory_is_back() && (*right || error.category == LIDO_ERROR_OUT_OF_MEMORY || fail_with(&error));
+}
+
+static void functions_on_sqlite_in_memory(void **state) {
+    (void)state;
+    bool ran_out = true;
+    for (long allocation = 0; ran_out; allocation++) {
+        bool right;
+        long before = count_living();
+        lido_engine *engine = open_surely("sqlite://", NULL);
+        if (allocation > 0)
+            run_out_at(allocation, allocation % 2 == 0);
+        ran_out = ask_every_function(engine, &right) || allocation == 0;
+        assert_true(ran_out || right);
+        lido_engine_close(engine);
+        if (allocation > 0)
+            assert_int_equal(count_living(), before);
+    }
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void) {
@@ -447,6 +501,7 @@ int main(void) {
         IN_FOLDER(a_used_engine_on_a_sqlite_file),
         cmocka_unit_test(an_engine_on_postgresql),
         cmocka_unit_test(a_used_engine_on_postgresql),
+        cmocka_unit_test(functions_on_sqlite_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

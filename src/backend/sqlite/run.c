@@ -190,6 +190,10 @@ bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
     connection->timed_out = false;
     connection->deadline = batch->deadline;
     batch->failed = batch->count;
+    if (base->functions != NULL && !lido__sqlite_register_new(connection, batch->error)) {
+        batch->failed = 0;
+        return false;
+    }
     for (size_t i = 0; i < batch->count; i++) {
         lido__operation *operation = &batch->operations[i];
         if (batch->failed < batch->count && !operation->alone)

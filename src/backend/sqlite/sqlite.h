@@ -52,6 +52,7 @@ typedef struct sqlite_connection {
     bool moment_known;                     /* `moment` is the transaction's */
     lido_time moment;                      /* what now() gives */
     struct lido__patterns *patterns;       /* regular expressions; NULL until the first one is used */
+    const lido__function *registered;      /* the newest of the program's functions that it has */
     struct bound_function *functions;      /* what lido's functions find as their user data */
     lido_category function_category;       /* why a function failed; NONE: none did, or it is told already */
     const char *function_sqlstate;
@@ -96,6 +97,9 @@ void lido__sqlite_around_fork(lido__fork_moment moment);
 /* SQLite's handles must not be touched on the other side of a fork, not even to be closed: closing rolls back what the
  * parent has not committed, in memory that both share. What they hold is left as it is. */
 void lido__sqlite_abandon(lido__connection *connection);
+
+/* Brings what the program has added since the last time. */
+bool lido__sqlite_register_new(sqlite_connection *connection, lido_error *error);
 
 /* Whether what runs must stop: its deadline has passed, or it was cancelled. Does not wait. */
 bool lido__sqlite_must_stop(sqlite_connection *connection);
