@@ -4,5 +4,6 @@
 const bench_measure *const bench_measures[] = {
     bench_pg_select,
     bench_sqlite_select,
+    bench_regexp,
     NULL,
 };

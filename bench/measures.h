@@ -6,5 +6,6 @@
 
 extern const bench_measure bench_pg_select[];
 extern const bench_measure bench_sqlite_select[];
+extern const bench_measure bench_regexp[];
 
 #endif
