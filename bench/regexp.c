@@ -1,5 +1,5 @@
 /* regexp: one row out of a million is read and searched in, by a query that counts those that match; an operation is
- * a row. Both databases are in memory.
+ * a row. Each side has a file of its own, made alike.
  *
  * Raw: PCRE2 with JIT, UTF and UCP, called by pcre2_match, the pattern kept by SQLite with its argument. */
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -28,6 +28,7 @@ typedef struct job {
     sqlite3_stmt *statement;
     size_t lido_at; /* the row that comes next */
     size_t raw_at;
+    bench_folder folder;
 } job;
 
 /* ---- The raw function ---- */
@@ -124,20 +125,43 @@ static bool compare_counts(job *my, bench_context *context) {
     return (same && count > 0) || bench_fail(context, "the two do not find the same rows");
 }
 
-static bool make(job *my, bench_context *context) {
+/* Closing the only connection moves the WAL into the file. */
+static bool make_rows(const char *path, bench_context *context) {
+    sqlite3 *connection = NULL;
+    bool made = bench_sqlite_open(path, &connection, context) &&
+                bench_sqlite_run(connection, "PRAGMA journal_mode = wal", context) &&
+                bench_sqlite_run(connection, ROWS_SQL, context);
+    sqlite3_close(connection);
+    return made;
+}
+
+static bool open_lido(job *my, const char *path, bench_context *context) {
+    char url[300];
     lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open("sqlite://", NULL, &error);
+    snprintf(url, sizeof url, "sqlite:///%s", path);
+    my->engine = lido_engine_open(url, NULL, &error);
     if (my->engine == NULL)
         return bench_fail_lido(context, &error);
     my->session = lido_session_open(my->engine, &(lido_session_options){.autocommit = true});
-    lido_script(my->session, ROWS_SQL);
-    if (lido_failed(my->session))
-        return bench_fail_lido(context, lido_error_of(my->session));
-    return bench_sqlite_open(":memory:", &my->raw, context) && bench_sqlite_run(my->raw, ROWS_SQL, context) &&
-           bench_sqlite_same_pragmas(my->session, my->raw, context) &&
+    return true;
+}
+
+static bool open_raw(job *my, const char *path, bench_context *context) {
+    return bench_sqlite_open(path, &my->raw, context) && bench_sqlite_same_pragmas(my->session, my->raw, context) &&
            sqlite3_create_function(my->raw, "regexp", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, raw_regexp, NULL,
                                    NULL) == SQLITE_OK &&
-           bench_sqlite_prepare(my->raw, COUNT_SQL, &my->statement, context) && compare_counts(my, context);
+           bench_sqlite_prepare(my->raw, COUNT_SQL, &my->statement, context);
+}
+
+static bool make(job *my, bench_context *context) {
+    char path[256];
+    if (!bench_folder_make(&my->folder, context))
+        return false;
+    bench_folder_file(&my->folder, "lido.db", path);
+    if (!make_rows(path, context) || !open_lido(my, path, context))
+        return false;
+    bench_folder_file(&my->folder, "raw.db", path);
+    return make_rows(path, context) && open_raw(my, path, context) && compare_counts(my, context);
 }
 
 static void close_job(void *opened) {
@@ -146,6 +170,7 @@ static void close_job(void *opened) {
     lido_engine_close(my->engine);
     sqlite3_finalize(my->statement);
     sqlite3_close(my->raw);
+    bench_folder_remove(&my->folder);
     free(my);
 }
 
