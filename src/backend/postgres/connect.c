@@ -186,14 +186,25 @@ static bool settle_first(postgres_connection *connection, lido_error *error) {
     return learn_defaults(connection, error) && lido__postgres_settle(connection, error);
 }
 
-/* What the server says besides: RAISE NOTICE, a warning that nothing came of something. */
-static void log_notice(void *argument, const PGresult *notice) {
-    const lido__config *config = argument;
+/* What the server says besides: RAISE NOTICE, a warning that nothing came of something; and goodbye, where it was not
+ * asked. `connection`: NULL while it is being opened. */
+static void log_notice(const lido__config *config, postgres_connection *connection, const PGresult *notice) {
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
     bool warns = severity != NULL && strcmp(severity, "WARNING") == 0;
+    if (connection != NULL && severity != NULL && strcmp(severity, "FATAL") == 0)
+        connection->said_goodbye = true;
     lido__log(warns ? LIDO_LOG_WARNING : LIDO_LOG_INFO, "%s: the server says: %s", config->display,
               message != NULL ? message : "nothing that could be read");
+}
+
+static void log_early_notice(void *config, const PGresult *notice) {
+    log_notice(config, NULL, notice);
+}
+
+static void log_later_notice(void *argument, const PGresult *notice) {
+    postgres_connection *connection = argument;
+    log_notice(connection->config, connection, notice);
 }
 
 static postgres_connection *connection_new(const lido__config *config, PGconn *wire, int64_t deadline) {
@@ -208,6 +219,7 @@ static postgres_connection *connection_new(const lido__config *config, PGconn *w
     connection->deadline = deadline;
     connection->scratch = (lido__arena)LIDO__ARENA_INIT;
     PQsetErrorVerbosity(wire, PQERRORS_DEFAULT);
+    PQsetNoticeReceiver(wire, log_later_notice, connection);
     return connection;
 }
 
@@ -221,7 +233,7 @@ static lido__connection *open_once(const attempt *try, bool *lost, lido_error *e
         return NULL;
     }
     /* From the first moment: libpq's own receiver prints them. */
-    PQsetNoticeReceiver(wire, log_notice, (void *)(uintptr_t)try->config);
+    PQsetNoticeReceiver(wire, log_early_notice, (void *)(uintptr_t)try->config);
     PQsetErrorVerbosity(wire, PQERRORS_VERBOSE); /* the SQLSTATE of a refusal is found nowhere else */
     if (!shake_hands(wire, try, deadline, error)) {
         lido__postgres_finish(wire);

@@ -40,7 +40,9 @@ static bool alive(lido__connection *base) {
         return true;
     if (PQconsumeInput(connection->wire) == 0 || (connection->owes && !lido__postgres_take_owed(connection)))
         return false;
-    return connection->owes || (!PQisBusy(connection->wire) && !peer_has_closed(connection->wire));
+    if (connection->owes)
+        return true;
+    return !PQisBusy(connection->wire) && !connection->said_goodbye && !peer_has_closed(connection->wire);
 }
 
 /* The whole answer to an empty statement, which costs the server nothing. */

@@ -45,6 +45,7 @@ typedef struct postgres_connection {
     bool timed_out;              /* it passed, and the server was told to cancel */
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
+    bool said_goodbye;           /* the server, while nothing was asked of it: it is about to close the connection */
     bool owes;                   /* the answer to the end of the last transaction is still to be read; see owed.c */
     bool reads_committed;        /* a transaction of which nothing is said is READ COMMITTED */
     bool rounds;                 /* and a double is rounded unless the server is told not to */
