@@ -9,16 +9,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* What one slice took, in nanoseconds for one operation. */
+/* What one slice took, in nanoseconds for one operation. `figure`: what it is judged by. */
 typedef struct slice {
     double wall;
+    double figure;
     double cpu;
 } slice;
 
 typedef struct side {
     bench_run *run;
     size_t operations; /* in one slice */
-    double wall[BENCH_PAIRS_MOST];
+    double figures[BENCH_PAIRS_MOST];
     double cpu[BENCH_PAIRS_MOST];
 } side;
 
@@ -48,6 +49,11 @@ bool bench_fail_lido(bench_context *context, const lido_error *error) {
     return false;
 }
 
+void bench_figure_add(bench_context *context, const char *name, double value, bench_judged judged, double target) {
+    if (context->figure_count < BENCH_FIGURES_MOST)
+        context->figures[context->figure_count++] = (bench_figure){name, value, judged, target};
+}
+
 /* ---- Figures. ---- */
 
 static double now(clockid_t clock) {
@@ -62,11 +68,14 @@ static int compare_doubles(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Sorts the figures. */
-static double median(double *figures, size_t count) {
+double bench_median(double *figures, size_t count) {
     qsort(figures, count, sizeof *figures, compare_doubles);
     size_t middle = count / 2;
     return count % 2 == 1 ? figures[middle] : (figures[middle - 1] + figures[middle]) / 2;
+}
+
+double bench_unit_in_us(bench_unit unit) {
+    return unit == BENCH_NANOSECONDS ? 0.001 : 1;
 }
 
 /* ---- Slices. ---- */
@@ -74,15 +83,17 @@ static double median(double *figures, size_t count) {
 static bool run_slice(bench_run *run, void *job, size_t operations, bench_context *context, slice *took) {
     double cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     double wall = now(CLOCK_MONOTONIC);
+    context->figure_ns = 0;
     bool done = run(job, operations, context);
     took->wall = (now(CLOCK_MONOTONIC) - wall) / (double)operations;
+    took->figure = context->figure_ns > 0 ? context->figure_ns : took->wall;
     took->cpu = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)operations;
     return done;
 }
 
 /* Finds how many operations fill a slice, which warms caches and connections up on the way. */
 static bool calibrate(side *one, void *job, double slice_ns, bench_context *context) {
-    slice took = {0, 0};
+    slice took = {0, 0, 0};
     one->operations = 1;
     for (;;) {
         if (!run_slice(one->run, job, one->operations, context, &took))
@@ -101,7 +112,7 @@ static bool measure_side(side *one, void *job, size_t pair, bench_context *conte
     slice took;
     if (!run_slice(one->run, job, one->operations, context, &took))
         return false;
-    one->wall[pair] = took.wall;
+    one->figures[pair] = took.figure;
     one->cpu[pair] = took.cpu;
     return true;
 }
@@ -118,22 +129,22 @@ static bool measure_pairs(side *lido, side *raw, void *job, size_t pairs, bench_
 }
 
 /* Ratios first: the medians sort the slices, and pairs are pairs no more. */
-static void summarise(side *lido, side *raw, size_t pairs, bench_result *result) {
+static void summarise(side *lido, side *raw, size_t pairs, double unit_ns, bench_result *result) {
     double ratios[BENCH_PAIRS_MOST];
     double cpu_ratios[BENCH_PAIRS_MOST];
     for (size_t pair = 0; pair < pairs; pair++) {
-        ratios[pair] = raw->wall[pair] / lido->wall[pair];
+        ratios[pair] = raw->figures[pair] / lido->figures[pair];
         cpu_ratios[pair] = lido->cpu[pair] / raw->cpu[pair];
     }
     result->pairs = pairs;
-    result->ratio = median(ratios, pairs);
+    result->ratio = bench_median(ratios, pairs);
     result->lowest = ratios[0];
     result->highest = ratios[pairs - 1];
-    result->cpu_ratio = median(cpu_ratios, pairs);
-    result->lido = median(lido->wall, pairs) / 1000;
-    result->raw = median(raw->wall, pairs) / 1000;
-    result->lido_cpu = median(lido->cpu, pairs) / 1000;
-    result->raw_cpu = median(raw->cpu, pairs) / 1000;
+    result->cpu_ratio = bench_median(cpu_ratios, pairs);
+    result->lido = bench_median(lido->figures, pairs) / unit_ns;
+    result->raw = bench_median(raw->figures, pairs) / unit_ns;
+    result->lido_cpu = bench_median(lido->cpu, pairs) / unit_ns;
+    result->raw_cpu = bench_median(raw->cpu, pairs) / unit_ns;
 }
 
 bool bench_compare(const bench_measure *measure, void *job, bench_effort effort, bench_context *context,
@@ -141,9 +152,12 @@ bool bench_compare(const bench_measure *measure, void *job, bench_effort effort,
     side lido = {.run = measure->lido};
     side raw = {.run = measure->raw};
     double slice_ns = (double)effort.slice_ms * 1e6;
-    bool done = calibrate(&lido, job, slice_ns, context) && calibrate(&raw, job, slice_ns, context) &&
-                measure_pairs(&lido, &raw, job, effort.pairs, context);
+    if (!calibrate(&lido, job, slice_ns, context) || !calibrate(&raw, job, slice_ns, context))
+        return false;
+    context->counts = true;
+    bool done = measure_pairs(&lido, &raw, job, effort.pairs, context);
+    context->counts = false;
     if (done)
-        summarise(&lido, &raw, effort.pairs, result);
+        summarise(&lido, &raw, effort.pairs, bench_unit_in_us(measure->unit) * 1000, result);
     return done;
 }

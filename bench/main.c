@@ -15,19 +15,21 @@ static const char usage[] =
     "\n"
     "  --list           name the measures and their cases\n"
     "  --table          print an aligned table instead of JSON\n"
-    "  --pairs N        how many pairs of slices to compare (default 101)\n"
-    "  --slice MS       how long one slice lasts, in milliseconds (default 20)\n"
+    "  --pairs N        how many pairs of slices to compare (101, unless the measure needs other)\n"
+    "  --slice MS       how long one slice lasts, in milliseconds (20, unless the measure needs other)\n"
     "  --side S         do not measure, but run this side alone, for a profiler\n"
     "  --operations N   how many times (default 10000)\n"
     "\n"
     "LIDO_TEST_POSTGRES_URL says which server the PostgreSQL measures use; without it they are skipped.\n"
     "Exits with 0 even if a target is missed, 1 if a measure could not be taken, 2 if called wrongly.\n";
 
+enum { PAIRS = 101, SLICE_MS = 20 };
+
 typedef struct request {
     bool list;
     bool table;
-    bench_effort effort;
-    const char *side; /* NULL: measure */
+    bench_effort effort; /* 0: the measure's */
+    const char *side;    /* NULL: measure */
     size_t operations;
     char **names; /* none: all */
     int name_count;
@@ -125,16 +127,33 @@ static bool check_names(const request *wanted) {
 
 /* ---- Taking them. ---- */
 
+static bool run_side(const request *wanted, const bench_measure *measure, void *job, bench_context *context) {
+    bench_run *run = strcmp(wanted->side, "lido") == 0 ? measure->lido : measure->raw;
+    return run != NULL ? run(job, wanted->operations, context)
+                       : bench_skip(context, "it has no sides that could be run alone");
+}
+
+static bench_effort effort_of(const request *wanted, const bench_measure *measure) {
+    bench_effort effort = {.pairs = PAIRS, .slice_ms = SLICE_MS};
+    if (wanted->effort.pairs > 0 || measure->effort.pairs > 0)
+        effort.pairs = wanted->effort.pairs > 0 ? wanted->effort.pairs : measure->effort.pairs;
+    if (wanted->effort.slice_ms > 0 || measure->effort.slice_ms > 0)
+        effort.slice_ms = wanted->effort.slice_ms > 0 ? wanted->effort.slice_ms : measure->effort.slice_ms;
+    return effort;
+}
+
 static bool run_open(const request *wanted, const bench_measure *measure, void *job, bench_context *context) {
     if (wanted->side != NULL)
-        return (strcmp(wanted->side, "lido") == 0 ? measure->lido : measure->raw)(job, wanted->operations, context);
+        return run_side(wanted, measure, job, context);
     bench_result result;
-    if (!bench_compare(measure, job, wanted->effort, context, &result))
+    bool done = measure->weigh != NULL ? measure->weigh(job, context, &result)
+                                       : bench_compare(measure, job, effort_of(wanted, measure), context, &result);
+    if (!done || (measure->conclude != NULL && !measure->conclude(job, context)))
         return false;
     if (wanted->table)
-        bench_report_table_row(measure, &result, context->note);
+        bench_report_table_row(measure, &result, context);
     else
-        bench_report_json(measure, &result, context->note);
+        bench_report_json(measure, &result, context);
     return true;
 }
 
@@ -169,7 +188,7 @@ static bool take_all(const request *wanted) {
 }
 
 int main(int count, char **arguments) {
-    request wanted = {.effort = {.pairs = 101, .slice_ms = 20}, .operations = 10000};
+    request wanted = {.operations = 10000};
     if (count == 2 && strcmp(arguments[1], "--help") == 0) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;

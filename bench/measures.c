@@ -3,7 +3,14 @@
 
 const bench_measure *const bench_measures[] = {
     bench_pg_select,
+    bench_pg_threads,
+    bench_pg_session,
+    bench_pg_transaction,
     bench_sqlite_select,
+    bench_sqlite_session,
+    bench_sqlite_writers,
+    bench_pool,
     bench_regexp,
+    bench_memory,
     NULL,
 };

@@ -4,8 +4,15 @@
 
 #include "harness.h"
 
+extern const bench_measure bench_memory[];
 extern const bench_measure bench_pg_select[];
+extern const bench_measure bench_pg_session[];
+extern const bench_measure bench_pg_threads[];
+extern const bench_measure bench_pg_transaction[];
+extern const bench_measure bench_pool[];
 extern const bench_measure bench_sqlite_select[];
 extern const bench_measure bench_regexp[];
+extern const bench_measure bench_sqlite_session[];
+extern const bench_measure bench_sqlite_writers[];
 
 #endif

@@ -19,6 +19,14 @@ bool bench_postgres_run(PGconn *connection, const char *sql, bench_context *cont
     return bench_fail(context, "%s: %s", sql, PQerrorMessage(connection));
 }
 
+bool bench_postgres_prepare(PGconn *connection, const char *name, const char *sql, int count, const Oid *types,
+                            bench_context *context) {
+    PGresult *result = PQprepare(connection, name, sql, count, types);
+    bool prepared = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    return prepared || bench_fail(context, "preparing with libpq: %s", PQerrorMessage(connection));
+}
+
 bool bench_postgres_make_items(PGconn *connection, bench_context *context) {
     return bench_postgres_run(connection, "SET client_min_messages = warning", context) &&
            bench_postgres_run(connection, "DROP TABLE IF EXISTS lido_bench_items", context) &&

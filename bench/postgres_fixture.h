@@ -16,6 +16,10 @@ PGconn *bench_postgres_connect(bench_context *context);
 /* Runs SQL without parameters and drops what it returns. */
 bool bench_postgres_run(PGconn *connection, const char *sql, bench_context *context);
 
+/* PQprepare. */
+bool bench_postgres_prepare(PGconn *connection, const char *name, const char *sql, int count, const Oid *types,
+                            bench_context *context);
+
 /* Makes the table lido_bench_items (id bigint primary key, name text, price double precision) anew, with
  * BENCH_POSTGRES_ITEMS rows: id from 1, name "item <id>", price id / 4. */
 bool bench_postgres_make_items(PGconn *connection, bench_context *context);

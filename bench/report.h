@@ -4,8 +4,8 @@
 
 #include "harness.h"
 
-void bench_report_json(const bench_measure *measure, const bench_result *result, const char *note);
+void bench_report_json(const bench_measure *measure, const bench_result *result, const bench_context *context);
 void bench_report_table_head(void);
-void bench_report_table_row(const bench_measure *measure, const bench_result *result, const char *note);
+void bench_report_table_row(const bench_measure *measure, const bench_result *result, const bench_context *context);
 
 #endif

@@ -33,20 +33,35 @@ static inline bool bench_item_is_right(int64_t wanted, int64_t id, const char *n
     return id == wanted && name[0] == 'i' && price > 0;
 }
 
-/* `sql`: a constant, with the id, out of `most`, as its parameter. */
+/* `sql`: a constant, with the id as its parameter. */
+static inline bool bench_select_one(lido_session *session, const char *sql, int64_t wanted, bench_context *context) {
+    int64_t id = 0;
+    const char *name = NULL;
+    double price = 0;
+    lido_rows *rows = lido_query(session, sql, wanted);
+    bool right = lido_next(rows) && lido_scan(rows, &id, &name, &price) && bench_item_is_right(wanted, id, name, price);
+    lido_rows_close(rows);
+    return right || bench_fail_lido(context, lido_error_of(session));
+}
+
+/* The id out of `most`. */
 static inline bool bench_select_by_lido(bench_selecting *self, const char *sql, int64_t most, size_t operations,
                                         bench_context *context) {
+    for (size_t i = 0; i < operations; i++)
+        if (!bench_select_one(self->session, sql, bench_pick(&self->lido_sequence, most), context))
+            return false;
+    return true;
+}
+
+/* The same, with a session of its own for each. */
+static inline bool bench_sessions_by_lido(bench_selecting *self, const lido_session_options *options, const char *sql,
+                                          int64_t most, size_t operations, bench_context *context) {
     for (size_t i = 0; i < operations; i++) {
-        int64_t wanted = bench_pick(&self->lido_sequence, most);
-        int64_t id = 0;
-        const char *name = NULL;
-        double price = 0;
-        lido_rows *rows = lido_query(self->session, sql, wanted);
-        bool right =
-            lido_next(rows) && lido_scan(rows, &id, &name, &price) && bench_item_is_right(wanted, id, name, price);
-        lido_rows_close(rows);
+        lido_session *session = lido_session_open(self->engine, options);
+        bool right = bench_select_one(session, sql, bench_pick(&self->lido_sequence, most), context);
+        lido_session_close(session);
         if (!right)
-            return bench_fail_lido(context, lido_error_of(self->session));
+            return false;
     }
     return true;
 }

@@ -1,13 +1,16 @@
-/* sqlite-select: one row by its primary key, out of 10 000, each in a transaction of its own.
+/* sqlite-select: one row by its primary key, out of 10 000, each in a transaction of its own. sqlite-session: the same,
+ * and each in a session of its own.
  *
- * Raw: one statement, prepared once, bound, stepped and reset, on a connection that takes no mutexes and has the same
- * pragmas. In memory, lido's database is shared by all sessions of the process; raw's is a private one. */
+ * Raw, for both: one statement, prepared once, bound, stepped and reset, on a connection that takes no mutexes and has
+ * the same pragmas. In memory, lido's database is shared by all sessions of the process; raw's is a private one. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "measures.h"
 #include "select.h"
 #include "sqlite_fixture.h"
+
+#define SELECT_SQL "SELECT id, name, price FROM items WHERE id = ?"
 
 typedef struct job {
     bench_selecting select;
@@ -18,8 +21,20 @@ typedef struct job {
 
 static bool lido_selects(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
-    return bench_select_by_lido(&my->select, "SELECT id, name, price FROM items WHERE id = ?", BENCH_SQLITE_ITEMS,
-                                operations, context);
+    return bench_select_by_lido(&my->select, SELECT_SQL, BENCH_SQLITE_ITEMS, operations, context);
+}
+
+static bool lido_sessions(void *opened, size_t operations, bench_context *context) {
+    job *my = opened;
+    return bench_sessions_by_lido(&my->select, &(lido_session_options){.autocommit = true}, SELECT_SQL,
+                                  BENCH_SQLITE_ITEMS, operations, context);
+}
+
+/* BEGIN before and ROLLBACK after, which raw does without. */
+static bool lido_transactions(void *opened, size_t operations, bench_context *context) {
+    job *my = opened;
+    return bench_sessions_by_lido(&my->select, &(lido_session_options){.read_only = true}, SELECT_SQL,
+                                  BENCH_SQLITE_ITEMS, operations, context);
 }
 
 static bool raw_selects(void *opened, size_t operations, bench_context *context) {
@@ -45,7 +60,7 @@ static bool raw_selects(void *opened, size_t operations, bench_context *context)
 
 static bool prepare_raw(job *my, bench_context *context) {
     return bench_sqlite_same_pragmas(my->select.session, my->raw, context) &&
-           bench_sqlite_prepare(my->raw, "SELECT id, name, price FROM items WHERE id = ?", &my->statement, context);
+           bench_sqlite_prepare(my->raw, SELECT_SQL, &my->statement, context);
 }
 
 /* A file for each side, made alike, so that neither sees the other's locks. */
@@ -116,6 +131,36 @@ const bench_measure bench_sqlite_select[] = {
      .open = open_memory,
      .close = close_job,
      .lido = lido_selects,
+     .raw = raw_selects},
+    {.name = NULL},
+};
+
+const bench_measure bench_sqlite_session[] = {
+    {.name = "sqlite-session",
+     .case_name = "file",
+     .target = 0.85,
+     .open = open_file,
+     .close = close_job,
+     .lido = lido_sessions,
+     .raw = raw_selects},
+    {.name = "sqlite-session",
+     .case_name = "memory",
+     .target = 0.55,
+     .open = open_memory,
+     .close = close_job,
+     .lido = lido_sessions,
+     .raw = raw_selects},
+    {.name = "sqlite-session",
+     .case_name = "file-read-only",
+     .open = open_file,
+     .close = close_job,
+     .lido = lido_transactions,
+     .raw = raw_selects},
+    {.name = "sqlite-session",
+     .case_name = "memory-read-only",
+     .open = open_memory,
+     .close = close_job,
+     .lido = lido_transactions,
      .raw = raw_selects},
     {.name = NULL},
 };
