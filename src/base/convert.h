@@ -51,6 +51,21 @@ bool lido__time_parse(const char *text, size_t size, lido_time *time);
 
 /* Whether the bytes are UTF-8 (RFC 3629: no surrogates, no overlong forms). Fast on ASCII. */
 bool lido__utf8_valid(const char *text, size_t size);
+/* Kinds of values that have `size` bytes somewhere else; and kinds of which every value is one that can be sent. */
+static inline bool lido__kind_has_bytes(lido_kind kind) {
+    const unsigned kinds = 1U << LIDO_KIND_TEXT | 1U << LIDO_KIND_BLOB | 1U << LIDO_KIND_JSON | 1U << LIDO_KIND_NUMERIC;
+    return (unsigned)kind <= LIDO_KIND_INVALID && (kinds >> kind & 1) != 0;
+}
+
+static inline bool lido__kind_is_plain(lido_kind kind) {
+    const unsigned kinds = 1U << LIDO_KIND_NULL | 1U << LIDO_KIND_BOOL | 1U << LIDO_KIND_INT64 |
+                           1U << LIDO_KIND_DOUBLE | 1U << LIDO_KIND_UUID | 1U << LIDO_KIND_TIME;
+    return (unsigned)kind <= LIDO_KIND_INVALID && (kinds >> kind & 1) != 0;
+}
+
+/* What is wrong with a text, json or numeric that is to go into a database, SQLite or another: "a text that is not
+ * UTF-8; pass it as a blob". NULL: nothing. */
+const char *lido__text_problem(const lido_value *value, bool sqlite);
 /* The largest length <= `size` that does not cut a UTF-8 character of `text`; looks at no byte beyond `size`. */
 size_t lido__utf8_cut(const char *text, size_t size);
 

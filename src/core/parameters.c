@@ -4,12 +4,6 @@
 #include <string.h>
 
 #include "base/convert.h"
-#include "base/decimal.h"
-
-static bool has_bytes(const lido_value *value) {
-    return value->kind == LIDO_KIND_TEXT || value->kind == LIDO_KIND_JSON || value->kind == LIDO_KIND_NUMERIC ||
-           value->kind == LIDO_KIND_BLOB;
-}
 
 /* PostgreSQL ends a connection that sends it a message of 1 GiB. The other kinds take less than ALLOWANCE each. */
 static bool check_sizes(lido_session *session, const lido__sql *sql, const lido_value *values) {
@@ -18,7 +12,7 @@ static bool check_sizes(lido_session *session, const lido__sql *sql, const lido_
     bool postgres = session->engine->config.type == LIDO__POSTGRESQL;
     size_t total = allowance;
     for (size_t i = 0; i < sql->parameter_count; i++) {
-        size_t size = has_bytes(&values[i]) ? values[i].size : 0;
+        size_t size = lido__kind_has_bytes(values[i].kind) ? values[i].size : 0;
         if (size > INT32_MAX)
             return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is larger than 2 GiB",
                                         i + 1);
@@ -31,57 +25,30 @@ static bool check_sizes(lido_session *session, const lido__sql *sql, const lido_
     return true;
 }
 
-/* PostgreSQL's numeric reaches further than any double; what SQLite would make of such a number is infinity, or
- * zero. */
-static bool check_numeric(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
-    lido__decimal decimal;
-    double ignored;
-    if (lido__double_parse(value->as.text, value->size, &ignored))
-        return true;
-    if (!lido__decimal_read(&decimal, value->as.text, value->size))
-        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is a numeric that is no number",
-                                    index + 1);
-    if (session->engine->config.type == LIDO__POSTGRESQL)
-        return true;
-    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
-                                "parameter %zu is a numeric beyond what SQLite computes with; pass it as a text",
-                                index + 1);
-}
-
-static bool check_text(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
-    if (memchr(value->as.text, '\0', value->size) != NULL)
-        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
-                                    "parameter %zu is a text with a NUL inside; pass it as a blob", index + 1);
-    if (!lido__utf8_valid(value->as.text, value->size))
-        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
-                                    "parameter %zu is a text that is not UTF-8; pass it as a blob", index + 1);
-    return value->kind != LIDO_KIND_NUMERIC || check_numeric(session, sql, index, value);
-}
-
+/* A value that is not plain. */
 static bool check_value(lido_session *session, const lido__sql *sql, size_t index, const lido_value *value) {
-    if (has_bytes(value) && value->as.text == NULL)
+    if (lido__kind_has_bytes(value->kind) && value->as.text == NULL)
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
                                     "parameter %zu is a %s whose pointer is NULL: NULL itself is lido_value_null()",
                                     index + 1, lido_kind_name(value->kind));
     switch (value->kind) {
-    case LIDO_KIND_NULL:
-    case LIDO_KIND_BOOL:
-    case LIDO_KIND_INT64:
-    case LIDO_KIND_DOUBLE:
-    case LIDO_KIND_UUID:
-    case LIDO_KIND_TIME:
     case LIDO_KIND_BLOB:
         return true;
     case LIDO_KIND_TEXT:
     case LIDO_KIND_JSON:
-    case LIDO_KIND_NUMERIC:
-        return check_text(session, sql, index, value);
+    case LIDO_KIND_NUMERIC: {
+        const char *problem = lido__text_problem(value, session->engine->config.type == LIDO__SQLITE);
+        return problem == NULL ||
+               lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu is %s", index + 1, problem);
+    }
     case LIDO_KIND_INVALID:
         return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text, "parameter %zu: %s", index + 1,
                                     value->as.text);
+    default:
+        return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
+                                    "parameter %zu is no value: it is of the unknown kind %d", index + 1,
+                                    (int)value->kind);
     }
-    return lido__session_refuse(session, LIDO_ERROR_TYPE, sql->text,
-                                "parameter %zu is no value: it is of the unknown kind %d", index + 1, (int)value->kind);
 }
 
 static bool check_count(lido_session *session, const lido__sql *sql, size_t count) {
@@ -139,20 +106,42 @@ static bool arrange_by_name(lido_session *session, const lido__sql *sql, size_t 
     return true;
 }
 
+/* What a glance at the values shows. */
+typedef struct glance {
+    bool named; /* one has a name */
+    bool odd;   /* one is not plain, */
+    bool large; /* and one, or all together, may be too large */
+} glance;
+
+static glance glance_at(size_t count, const lido_value *values) {
+    const size_t little = 0x1fffffff; /* half of what may be too much, at most */
+    glance seen = {false, false, false};
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        seen.named = seen.named || values[i].name != NULL;
+        if (lido__kind_is_plain(values[i].kind))
+            continue;
+        seen.odd = true;
+        if (!lido__kind_has_bytes(values[i].kind))
+            continue;
+        bytes += values[i].size;
+        seen.large = seen.large || values[i].size > little || bytes > little;
+    }
+    return seen;
+}
+
 bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
-    bool named = false;
     if (count > 0 && *values == NULL)
         return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
                                     "the statement got %zu parameter%s, and the pointer to the values is NULL", count,
                                     count == 1 ? "" : "s");
-    for (size_t i = 0; i < count; i++)
-        named = named || (*values)[i].name != NULL;
-    if (named ? !arrange_by_name(session, sql, count, values) : !check_count(session, sql, count))
+    glance seen = glance_at(count, *values);
+    if (seen.named ? !arrange_by_name(session, sql, count, values) : !check_count(session, sql, count))
         return false;
-    if (!check_sizes(session, sql, *values))
+    if (seen.large && !check_sizes(session, sql, *values))
         return false;
-    for (size_t i = 0; i < sql->parameter_count; i++)
-        if (!check_value(session, sql, i, &(*values)[i]))
+    for (size_t i = 0; seen.odd && i < sql->parameter_count; i++)
+        if (!lido__kind_is_plain((*values)[i].kind) && !check_value(session, sql, i, &(*values)[i]))
             return false;
     return true;
 }
@@ -162,7 +151,7 @@ bool lido__parameters_copy(lido_session *session, size_t count, const lido_value
     bool copied = copies != NULL;
     for (size_t i = 0; copied && i < count; i++) {
         copies[i] = (*values)[i];
-        if (!has_bytes(&copies[i]))
+        if (!lido__kind_has_bytes(copies[i].kind))
             continue;
         copies[i].as.text = lido__arena_copy(&session->arena, copies[i].as.text, copies[i].size);
         session->queue_bytes += copies[i].size;

@@ -111,8 +111,38 @@ static void what_is_not_utf8_is_cut_anywhere(void **state) {
     assert_int_equal(lido__utf8_cut("a\xA9\xA9", 3), 3);
 }
 
+/* What is said of a text in memory of exactly its size, behind 0 to 8 letters. */
+static void check_problem(const char *text, size_t size, const char *expected) {
+    for (size_t before = 0; before <= 8; before++) {
+        char *exact = malloc(before + size + 1);
+        assert_non_null(exact);
+        memset(exact, 'a', before + 1);
+        memcpy(exact + 1 + before, text, size);
+        lido_value value = lido_value_text_sized(exact + 1, before + size);
+        const char *problem = lido__text_problem(&value, true);
+        assert_true((problem == NULL) == (expected == NULL));
+        if (problem != NULL)
+            assert_string_equal(problem, expected);
+        free(exact);
+    }
+}
+
+static void texts_that_no_database_takes(void **state) {
+    (void)state;
+    check_problem("", 0, NULL);
+    check_problem("plain", 5, NULL);
+    check_problem("\x01\x7f and eight more", 17, NULL);
+    check_problem("žluťoučký", strlen("žluťoučký"), NULL);
+    check_problem("\0", 1, "a text with a NUL inside; pass it as a blob");
+    check_problem("ž\0ž", 5, "a text with a NUL inside; pass it as a blob");
+    check_problem("1234567\0", 8, "a text with a NUL inside; pass it as a blob");
+    check_problem("\xff", 1, "a text that is not UTF-8; pass it as a blob");
+    check_problem("žlu\xc5", 5, "a text that is not UTF-8; pass it as a blob");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_that_no_database_takes),
         cmocka_unit_test(ordinary_text_is_valid),
         cmocka_unit_test(the_first_and_last_of_each_length_are_valid),
         cmocka_unit_test(overlong_forms_are_refused),
