@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <lido/export.h>
@@ -64,11 +65,12 @@ typedef struct lido_error {
     char constraint[64];    /* where the database tells, else "" */
     char table[64];         /* where the database tells, else "" */
     char column[64];        /* where the database tells, else "" */
+    int64_t row;            /* of rows inserted in bulk: which one, from 1; 0: none, or not known */
 } lido_error;
 
 /* An error that says "no error"; initialise with it. */
 #define LIDO_ERROR_INIT \
-    { LIDO_OK, LIDO_ERROR_NONE, false, 0, "", 0, NULL, "", "", "", "", "", "", "", "" }
+    { LIDO_OK, LIDO_ERROR_NONE, false, 0, "", 0, NULL, "", "", "", "", "", "", "", "", 0 }
 
 /* The category's name in words, "unique violation"; static text. Never waits; safe from anywhere. */
 LIDO_API const char *lido_category_name(lido_category category);

@@ -1,6 +1,7 @@
 /* Filling in a lido_error, and the categories that SQLSTATEs stand for. */
 #include "base/fault.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ void lido__fault_clear(lido_error *error) {
     error->retryable = false;
     error->native_code = 0;
     error->line = 0;
+    error->row = 0;
     error->file = NULL;
     error->sqlstate[0] = error->doing[0] = error->database[0] = error->message[0] = error->hint[0] = '\0';
     error->statement[0] = error->constraint[0] = error->table[0] = error->column[0] = '\0';
@@ -81,6 +83,31 @@ void lido__fault_hint(lido_error *error, const char *format, ...) {
 void lido__fault_doing(lido_error *error, const char *doing) {
     if (error != NULL && error->doing[0] == '\0')
         lido__fault_field(error->doing, sizeof error->doing, doing);
+}
+
+/* Whether it is what a row holds that was refused; another error meets a row by chance. */
+static bool is_of_row(lido_category category) {
+    switch (category) {
+    case LIDO_ERROR_UNIQUE:
+    case LIDO_ERROR_FOREIGN_KEY:
+    case LIDO_ERROR_NOT_NULL:
+    case LIDO_ERROR_CHECK:
+    case LIDO_ERROR_TYPE:
+    case LIDO_ERROR_OTHER: /* what triggers raise */
+        return true;
+    default:
+        return false;
+    }
+}
+
+void lido__fault_row(lido_error *error, int64_t row) {
+    if (row == 0 || error->row != 0 || !is_of_row(error->category))
+        return;
+    char message[sizeof error->message];
+    memcpy(message, error->message, sizeof message);
+    error->row = row;
+    int length = snprintf(error->message, sizeof error->message, "row %" PRId64 ": ", row);
+    lido__fault_field(error->message + length, sizeof error->message - (size_t)length, message);
 }
 
 /* A SQLSTATE, or how one begins. The first that fits counts, so an exception stands before its class. */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <lido/error.h>
 
@@ -25,6 +26,10 @@ void lido__fault_doing(lido_error *error, const char *doing);
 /* Copies `text` (NULL: nothing) into a field of `size` bytes. Where it does not fit it is cut on a UTF-8 boundary and
  * ends in "…", as messages and hints do. */
 void lido__fault_field(char *field, size_t size, const char *text);
+
+/* Which of many rows was refused, from 1, with which the message then begins. Does nothing for 0, if a row is told
+ * already, and for an error that is of no row, such as a lost connection. */
+void lido__fault_row(lido_error *error, int64_t row);
 
 /* The category that a SQLSTATE stands for (ISO 9075 and PostgreSQL's appendix A). 57014 is CANCELLED: a caller whose
  * own deadline passed makes it TIMEOUT. */

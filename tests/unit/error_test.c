@@ -291,8 +291,31 @@ static void the_library_tells_its_version(void **state) {
     assert_string_equal(lido_version(), expected);
 }
 
+static void a_row_is_told_once_and_only_of_what_it_holds(void **state) {
+    (void)state;
+    lido_error error = LIDO_ERROR_INIT;
+    lido__fault(&error, LIDO_ERROR_UNIQUE, "it is there already");
+    lido__fault_row(&error, 0);
+    assert_string_equal(error.message, "it is there already");
+    lido__fault_row(&error, 17);
+    lido__fault_row(&error, 18);
+    assert_int_equal(error.row, 17);
+    assert_string_equal(error.message, "row 17: it is there already");
+    lido__fault_clear(&error);
+    assert_int_equal(error.row, 0);
+    lido__fault(&error, LIDO_ERROR_DISCONNECTED, "nobody is there");
+    lido__fault_row(&error, 17);
+    assert_int_equal(error.row, 0);
+    assert_string_equal(error.message, "nobody is there");
+    lido__fault_clear(&error);
+    lido__fault(&error, LIDO_ERROR_OTHER, "%0600d", 1);
+    lido__fault_row(&error, INT64_MAX);
+    assert_int_equal(strlen(error.message), sizeof error.message - 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_is_told_once_and_only_of_what_it_holds),
         cmocka_unit_test(the_first_error_sticks),
         cmocka_unit_test(what_was_said_before_the_error_stays),
         cmocka_unit_test(a_cleared_error_takes_the_next_one),
