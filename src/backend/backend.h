@@ -68,6 +68,23 @@ typedef struct lido__connection {
     int64_t given_until; /* the keeper's: how long it has given a cancelled wait to end */
 } lido__connection;
 
+/* Rows for an operation to insert, whose statement would insert one of them. The backend asks for one after another, in
+ * the place where the batch is run: `next` may call the program, which may wait and use other sessions. */
+typedef struct lido__bulk {
+    size_t columns;
+    const char *const *names; /* the columns', as the database knows them */
+    const char *table;        /* the same of the table, without its schema */
+    const char *quoted_table; /* fit to stand in SQL, with its schema if it has one */
+    const char *into;         /* the same with the columns: "shop"."items" ("id", "name") */
+    /* Points *row to the next row's values, one for each column, which are fit to be sent and good until the next call.
+     * 1: a row; 0: none is left; -1: *error says why. */
+    int (*next)(struct lido__bulk *bulk, const lido_value **row, lido_error *error);
+    int64_t deadline; /* by which `next` must have given the last; the backend's to set before it asks for the first */
+    int64_t given;    /* how many rows it has given; the number of the last one, from 1 */
+    size_t bytes;     /* the texts and blobs of the last one together */
+    bool declined;    /* out: this table takes no rows in bulk, and none were asked for; no error */
+} lido__bulk;
+
 typedef enum lido__operation_kind {
     LIDO__STATEMENT,
     LIDO__BEGIN,
@@ -89,6 +106,8 @@ typedef struct lido__operation {
     lido__result *result;     /* where rows go; NULL: they are dropped */
     bool unawaited;           /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
     bool stream;              /* leave the rows in the database; the last operation of its batch */
+    lido__bulk *bulk;         /* what to insert: `values` has nothing then; the last of its batch, and not `alone` */
+    int64_t row;              /* the number of the one row that it inserts, of many; 0: it is no such */
 
     bool alone;               /* a transaction of its own, which earlier failures in the batch do not touch */
     bool read_only;           /* BEGIN, or alone: the transaction must not write */
@@ -167,6 +186,7 @@ typedef enum lido__fork_moment {
 
 struct lido__backend {
     const char *name;
+    int64_t bulk_from; /* from how many rows on a `bulk` beats a statement for each; 0: it takes none */
 
     /* Engine-wide state, or NULL for none (with *error set if it failed). Both optional: NULL where there is none. */
     void *(*attach)(const lido__config *config, lido_error *error);

@@ -91,7 +91,7 @@ static void count_savepoints(lido_session *session, const lido__batch *batch) {
 static const char *doing(const lido__operation *operation) {
     switch (operation->kind) {
     case LIDO__STATEMENT:
-        return "running a statement";
+        return operation->bulk != NULL || operation->row > 0 ? "inserting rows" : "running a statement";
     case LIDO__BEGIN:
         return "beginning a transaction";
     case LIDO__COMMIT:
@@ -123,6 +123,7 @@ static void queue_failed(lido_session *session, const lido__operation *operation
         return;
     if (operation->sql != NULL)
         lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
+    lido__fault_row(error, operation->row);
     error->file = operation->file;
     error->line = operation->line;
     if (may_stand_alone(operation))

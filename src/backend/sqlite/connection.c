@@ -242,6 +242,7 @@ static bool inspect(lido__connection *base, lido_server *server, lido_error *err
 
 const lido__backend lido__backend_sqlite = {
     .name = "sqlite",
+    .bulk_from = 1,
     .attach = attach,
     .detach = detach,
     .open = open_connection,

@@ -17,9 +17,6 @@ void lido__sqlite_statement_free(sqlite_statement *statement) {
 
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement) {
     sqlite3_reset(statement->handle);
-    if (statement->borrows) /* numbers may stay: the next run binds them anew */
-        sqlite3_clear_bindings(statement->handle);
-    statement->borrows = false;
     if (statement == connection->uncached) {
         connection->uncached = NULL;
         lido__sqlite_statement_free(statement);
@@ -76,13 +73,21 @@ static sqlite_statement *statement_prepare(sqlite_connection *connection, const 
     return statement;
 }
 
-static sqlite_statement *statement_for(sqlite_connection *connection, const lido__sql *sql, lido_error *error) {
-    lido__cached_statement *found = lido__statement_cache_find(&connection->statements, sql);
-    return found != NULL ? (sqlite_statement *)found : statement_prepare(connection, sql, error);
-}
-
 static bool may_write(const sqlite_connection *connection, const lido__operation *operation) {
     return !connection->read_only && !(operation->alone && operation->read_only);
+}
+
+sqlite_statement *lido__sqlite_statement_for(sqlite_connection *connection, const lido__operation *operation,
+                                             lido_error *error) {
+    lido__cached_statement *found = lido__statement_cache_find(&connection->statements, operation->sql);
+    sqlite_statement *statement =
+        found != NULL ? (sqlite_statement *)found : statement_prepare(connection, operation->sql, error);
+    if (statement == NULL || may_write(connection, operation) || sqlite3_stmt_readonly(statement->handle))
+        return statement;
+    lido__fault(error, LIDO_ERROR_READ_ONLY, "the transaction is read-only and the statement writes");
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "25006");
+    lido__sqlite_statement_finish(connection, statement);
+    return NULL;
 }
 
 /* A COMMIT that failed on writing or syncing may be found whole after a crash: nobody knows. Where it failed
@@ -94,17 +99,11 @@ static bool commit_was_torn(const lido_error *error) {
 static bool run_statement(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
     if (operation->alone)
         connection->moment_known = false;
-    sqlite_statement *statement = statement_for(connection, operation->sql, error);
+    sqlite_statement *statement = lido__sqlite_statement_for(connection, operation, error);
     if (statement == NULL)
         return false;
-    if (!may_write(connection, operation) && !sqlite3_stmt_readonly(statement->handle)) {
-        lido__fault(error, LIDO_ERROR_READ_ONLY, "the transaction is read-only and the statement writes");
-        lido__fault_field(error->sqlstate, sizeof error->sqlstate, "25006");
-        lido__sqlite_statement_finish(connection, statement);
-        return false;
-    }
     int64_t changed = sqlite3_total_changes64(connection->handle);
-    bool done = lido__sqlite_bind(connection, statement, operation, error) &&
+    bool done = lido__sqlite_bind(connection, statement, operation->count, operation->values, error) &&
                 (operation->stream ? lido__sqlite_open_stream : lido__sqlite_read_result)(connection, statement,
                                                                                           operation, error);
     /* SQLite's count of changed rows is the last writing statement's: ours only if anything changed. */
@@ -165,7 +164,7 @@ static bool run_begin(sqlite_connection *connection, const lido__operation *oper
 static bool run_operation(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
     switch (operation->kind) {
     case LIDO__STATEMENT:
-        return run_statement(connection, operation, error);
+        return (operation->bulk != NULL ? lido__sqlite_insert_rows : run_statement)(connection, operation, error);
     case LIDO__BEGIN:
         return run_begin(connection, operation, error);
     case LIDO__COMMIT:

@@ -1,8 +1,9 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
- * connection.c opens and closes; run.c runs operations; values.c binds parameters and reads values; result.c hands out
- * rows; errors.c puts SQLite's codes into lido's words; functions.h is about functions; fork.c is for children. An
- * in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c; checkpoint.c keeps its log short. */
+ * connection.c opens and closes; run.c runs operations, bulk.c those with many rows; values.c binds parameters and
+ * reads values; result.c hands out rows; errors.c puts SQLite's codes into lido's words; functions.h is about functions;
+ * fork.c is for children. An in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c;
+ * checkpoint.c keeps its log short. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
@@ -14,7 +15,6 @@
 typedef struct sqlite_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
     sqlite3_stmt *handle;
-    bool borrows; /* a text or blob that is bound is somebody else's */
     int columns;
     int reprepared;   /* SQLite's count of re-preparations when `kinds` was read */
     lido_kind *kinds; /* what each column was declared to hold; LIDO_KIND_NULL: nothing special */
@@ -64,8 +64,8 @@ typedef struct sqlite_connection {
 bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
 
 /* Binds the values; false with *error set. They must live until the statement is reset. */
-bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, const lido__operation *operation,
-                       lido_error *error);
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, size_t count,
+                       const lido_value *values, lido_error *error);
 
 /* Reads the statement's current row into values[0 … columns - 1], copying into the arena if it is given; false if
  * memory ran out. Without it, texts live until the next step. */
@@ -83,8 +83,14 @@ bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *s
                               lido_error *error);
 
 bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
+/* The operation's statement, prepared; NULL with *error set, also if it must not be run here, because it writes. */
+sqlite_statement *lido__sqlite_statement_for(sqlite_connection *connection, const lido__operation *operation,
+                                             lido_error *error);
 
-/* The end of one run of a statement: bindings go, and with them the borrowed values. */
+/* Runs an operation's statement once for each row of its bulk. */
+bool lido__sqlite_insert_rows(sqlite_connection *connection, lido__operation *operation, lido_error *error);
+
+/* The end of one run of a statement: borrowed values may go. */
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
 void lido__sqlite_statement_free(sqlite_statement *statement);
 

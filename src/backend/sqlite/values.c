@@ -18,7 +18,8 @@ static bool refuse_number(int number, const char *what, lido_error *error) {
     return false;
 }
 
-/* Texts made here are copied by SQLite; others are borrowed until the statement is finished. */
+/* Texts made here are copied by SQLite; others are borrowed until the statement is finished. They stay bound, though
+ * they may be gone: SQLite looks at them only in a step, and before the next one all parameters are bound anew. */
 static int bind_one(sqlite3_stmt *statement, int number, const lido_value *value) {
     char text[40];
     switch (value->kind) {
@@ -47,14 +48,13 @@ static int bind_one(sqlite3_stmt *statement, int number, const lido_value *value
     return sqlite3_bind_null(statement, number);
 }
 
-bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, const lido__operation *operation,
-                       lido_error *error) {
-    for (size_t i = 0; i < operation->count; i++) {
-        const lido_value *value = &operation->values[i];
+bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, size_t count,
+                       const lido_value *values, lido_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        const lido_value *value = &values[i];
         int number = (int)i + 1;
         if (value->kind == LIDO_KIND_DOUBLE && value->as.real != value->as.real)
             return refuse_number(number, "NaN", error); /* SQLite would silently store NULL */
-        statement->borrows = statement->borrows || value->size > 0;
         int code = bind_one(statement->handle, number, value);
         if (code != SQLITE_OK)
             return lido__sqlite_fault(connection, code, false, error);
