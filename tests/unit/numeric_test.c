@@ -1,4 +1,4 @@
-/* PostgreSQL's binary numeric as text: what a server writes, and what only a broken or hostile one does. */
+/* PostgreSQL's binary numeric as text, and back: what a server writes, and what only a broken or hostile one does. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,10 +105,69 @@ static void test_the_largest_weight(void **state) {
     free(bytes);
 }
 
+/* ---- Writing ---- */
+
+/* In as much room as is promised, and no more. NULL: it is written, and read again as it was. */
+static void expect_written(const char *text, const char *read_again) {
+    size_t size = strlen(text);
+    size_t read_size = 0;
+    lido__arena arena = LIDO__ARENA_INIT;
+    char *bytes = malloc(size + 16);
+    assert_non_null(bytes);
+    char *end = lido__postgres_write_numeric(bytes, text, size);
+    assert_non_null(end);
+    assert_true(end <= bytes + size + 16);
+    const char *again = lido__postgres_read_numeric((unsigned char *)bytes, (size_t)(end - bytes), &arena, &read_size);
+    assert_string_equal(again, read_again != NULL ? read_again : text);
+    lido__arena_done(&arena);
+    free(bytes);
+}
+
+static void test_writing(void **state) {
+    (void)state;
+    static const char *const same[] = {"0",
+                                       "7",
+                                       "-12.50",
+                                       "9999",
+                                       "10000",
+                                       "12345678",
+                                       "123456789",
+                                       "0.1",
+                                       "0.0001",
+                                       "0.00001",
+                                       "1234.56789",
+                                       "-0.000000000001",
+                                       "99999999999999999999999999999999999999.9"};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        expect_written(same[i], NULL);
+    expect_written("+1.5", "1.5");
+    expect_written(".5", "0.5");
+    expect_written("-.25", "-0.25");
+    expect_written("5.", "5");
+}
+
+static void test_what_is_not_written(void **state) {
+    (void)state;
+    static const char *const others[] = {"",         "-",     "+",  ".",  "-.",  "1e3", "NaN",
+                                         "Infinity", "1.2.3", " 1", "1 ", "--1", "1-"};
+    char room[64];
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_null(lido__postgres_write_numeric(room, others[i], strlen(others[i])));
+    char longest[LIDO__POSTGRES_NUMERIC_MOST + 2];
+    memset(longest, '9', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_null(lido__postgres_write_numeric(room, longest, LIDO__POSTGRES_NUMERIC_MOST + 1));
+    expect_written(longest + 1, NULL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_a_server_writes), cmocka_unit_test(test_digits_that_are_none),
-        cmocka_unit_test(test_a_sign_that_is_none),  cmocka_unit_test(test_what_ends_too_early),
+        cmocka_unit_test(test_writing),
+        cmocka_unit_test(test_what_is_not_written),
+        cmocka_unit_test(test_what_a_server_writes),
+        cmocka_unit_test(test_digits_that_are_none),
+        cmocka_unit_test(test_a_sign_that_is_none),
+        cmocka_unit_test(test_what_ends_too_early),
         cmocka_unit_test(test_the_largest_weight),
     };
     return cmocka_run_group_tests_name("numeric", tests, NULL, NULL);

@@ -108,6 +108,7 @@ static bool inspect(lido__connection *base, lido_server *server, lido_error *err
 
 const lido__backend lido__backend_postgres = {
     .name = "postgresql",
+    .bulk_from = 32,
     .open = lido__postgres_open,
     .close = lido__postgres_close,
     .around_fork = lido__postgres_around_fork,

@@ -1,6 +1,6 @@
 /* An exchange: operations sent together, and the notes of which answers are expected, in their order.
  *
- * send.c sends and notes, read.c reads and sorts, run.c decides what is exchanged when. */
+ * send.c sends and notes, read.c reads and sorts, run.c decides what is exchanged when; copy.c is for many rows. */
 #ifndef LIDO_BACKEND_POSTGRES_EXCHANGE_H
 #define LIDO_BACKEND_POSTGRES_EXCHANGE_H
 
@@ -10,6 +10,7 @@ typedef enum postgres_answer_kind {
     ANSWER_PREPARE,    /* of the operation's statement */
     ANSWER_RUN,        /* the operation's own */
     ANSWER_ASIDE,      /* of what surrounds it: its failure is the operation's */
+    ANSWER_TABLE,      /* on the table that the operation inserts many rows into */
     ANSWER_DEALLOCATE, /* of another statement, which leaves for it */
     ANSWER_SYNC
 } postgres_answer_kind;
@@ -29,7 +30,9 @@ typedef struct postgres_exchange {
     bool pipelined;
     postgres_answer *answers;
     size_t answer_count;
-    size_t stale; /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
+    Oid *column_types; /* of the columns that many rows go into; NULL: none do */
+    bool copyable;     /* COPY can put them there */
+    size_t stale;      /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
 } postgres_exchange;
 
 enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, Sync, COMMIT, Sync */
@@ -56,6 +59,14 @@ bool lido__postgres_send_statement(postgres_exchange *exchange, size_t operation
 bool lido__postgres_send_operation(postgres_exchange *exchange, size_t operation);
 /* Ends what stands or falls together; its failure, such as of a deferred constraint, is `operation`'s. */
 bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation);
+
+/* ---- copy.c ---- */
+
+/* Asks what must be known of the table before rows can be copied into it. */
+bool lido__postgres_send_table_question(postgres_exchange *exchange, size_t operation);
+void lido__postgres_take_table_answer(postgres_exchange *exchange, const PGresult *answer);
+/* Inserts the rows of the operation's bulk, once the answers are there; nothing else is under way. */
+bool lido__postgres_copy_rows(postgres_exchange *exchange, size_t operation);
 
 /* ---- read.c ---- */
 

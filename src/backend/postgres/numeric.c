@@ -1,4 +1,4 @@
-/* PostgreSQL's binary numeric (src/backend/utils/adt/numeric.c, numeric_send) as decimal text.
+/* PostgreSQL's binary numeric (src/backend/utils/adt/numeric.c, numeric_send) as decimal text, and back.
  *
  * Four 16-bit numbers: how many digits follow, the weight of the first, the sign, and how many decimals to show; then
  * the digits, each 0 to 9999, the first standing for digit * 10000^weight. */
@@ -97,4 +97,51 @@ const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size,
     if (text != NULL)
         *text_size = write_number(&number, text);
     return text;
+}
+
+/* ---- Writing ---- */
+
+static char *write_16(char *at, int number) {
+    *at++ = (char)(number >> 8);
+    *at++ = (char)number;
+    return at;
+}
+
+static size_t count_digits(const char *text, size_t size) {
+    size_t count = 0;
+    while (count < size && text[count] >= '0' && text[count] <= '9')
+        count++;
+    return count;
+}
+
+/* Digits in groups of four, the first group's padded on the left by `missing` zeros, the last one's on the right. */
+static char *write_groups(char *at, const char *digits, size_t count, size_t missing) {
+    for (size_t i = 0; i < count;) {
+        int group = 0;
+        for (size_t place = missing; place < 4; place++, i++)
+            group = group * 10 + (i < count ? digits[i] - '0' : 0);
+        at = write_16(at, group);
+        missing = 0;
+    }
+    return at;
+}
+
+/* Zeros at either end need not be taken off: the server does that. */
+char *lido__postgres_write_numeric(char *at, const char *text, size_t size) {
+    const char *end = text + size;
+    bool negative = size > 0 && *text == '-';
+    text += size > 0 && (*text == '-' || *text == '+');
+    size_t whole = count_digits(text, (size_t)(end - text));
+    const char *decimals = text + whole;
+    decimals += decimals < end && *decimals == '.';
+    size_t scale = count_digits(decimals, (size_t)(end - decimals));
+    if (decimals + scale != end || whole + scale == 0 || size > LIDO__POSTGRES_NUMERIC_MOST)
+        return NULL;
+    int groups_before = (int)(whole + 3) / 4;
+    at = write_16(at, groups_before + (int)(scale + 3) / 4);
+    at = write_16(at, groups_before - 1);
+    at = write_16(at, negative ? NEGATIVE : 0);
+    at = write_16(at, (int)scale);
+    at = write_groups(at, text, whole, (4 - whole % 4) % 4);
+    return write_groups(at, decimals, scale, 0);
 }

@@ -4,28 +4,37 @@
  * it does with a literal: 5 is a smallint, a numeric or a date's days where one is wanted, and what does not
  * fit is the server's error rather than our guess. Blobs go in binary, which text has no form for
  * that is not twice as long. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "backend/postgres/postgres.h"
 #include "base/convert.h"
 
 /* PostgreSQL counts the years before the year 1 as BC: it knows no year 0. */
-static const char *encode_time(lido_time time, lido__arena *scratch) {
-    char text[40];
+size_t lido__postgres_time_text(lido_time time, char text[LIDO__POSTGRES_TIME_SIZE]) {
     char *rest;
     lido_time_format(time, text);
     long year = strtol(text, &rest, 10);
-    return lido__arena_format(scratch, "%04ld%s+00%s", year > 0 ? year : 1 - year, rest, year > 0 ? "" : " BC");
+    if (year > 0) {
+        strcat(rest, "+00");
+        return strlen(text);
+    }
+    char without_year[40];
+    strcpy(without_year, rest);
+    return (size_t)snprintf(text, LIDO__POSTGRES_TIME_SIZE, "%04ld%s+00 BC", 1 - year, without_year);
 }
 
 static const char *encode_small(const lido_value *value, lido__arena *scratch) {
-    char *text = lido__arena_allocate(scratch, 40);
+    char *text = lido__arena_allocate(scratch, LIDO__POSTGRES_TIME_SIZE);
     if (text == NULL)
         return NULL;
     if (value->kind == LIDO_KIND_INT64)
         lido__int64_format(value->as.integer, text);
     else if (value->kind == LIDO_KIND_DOUBLE)
         lido__double_format(value->as.real, text);
+    else if (value->kind == LIDO_KIND_TIME)
+        lido__postgres_time_text(value->as.time, text);
     else
         lido_uuid_format(value->as.uuid, text);
     return text;
@@ -38,9 +47,8 @@ static const char *encode_one(const lido_value *value, lido__arena *scratch) {
     case LIDO_KIND_INT64:
     case LIDO_KIND_DOUBLE:
     case LIDO_KIND_UUID:
-        return encode_small(value, scratch);
     case LIDO_KIND_TIME:
-        return encode_time(value->as.time, scratch);
+        return encode_small(value, scratch);
     case LIDO_KIND_TEXT:
     case LIDO_KIND_JSON:
     case LIDO_KIND_NUMERIC: /* copied for the NUL at the end, which a text with a size need not have */

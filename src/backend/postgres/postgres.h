@@ -1,9 +1,10 @@
 /* What the files of the PostgreSQL backend share.
  *
- * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c runs
- * batches, by send.c and read.c (exchange.h); owed.c ends transactions that nobody waits for; parameters.c, values.c
- * and numeric.c translate values; result.c hands out rows; resolve.c asks what became of a commit; errors.c fills in
- * errors. libpq is always non-blocking; wire.c and connect.c are the only places that wait. */
+ * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c
+ * runs batches, by send.c and read.c (exchange.h), copy.c rows in bulk; owed.c ends transactions that nobody waits
+ * for; parameters.c, values.c and numeric.c translate values; result.c hands out rows; resolve.c asks what became of
+ * a commit; errors.c fills in errors. libpq is always non-blocking; wire.c and connect.c are the only places that
+ * wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
@@ -43,6 +44,7 @@ typedef struct postgres_connection {
     bool far;                    /* far: left to the keeper */
     bool unsettled;              /* a statement may have changed settings that are relied on */
     bool timed_out;              /* it passed, and the server was told to cancel */
+    bool opens_copy;             /* the answer that is waited for begins a COPY */
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */
     bool said_goodbye;           /* the server, while nothing was asked of it: it is about to close the connection */
@@ -88,6 +90,9 @@ void lido__postgres_abandon(lido__connection *connection);
  * *error, when the connection broke or did not answer; it is `broken` then. When the deadline passes, cancels at
  * the server and waits on, bounded, for its answer. */
 PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost, lido_error *error);
+/* Sends what is buffered, all of it. False with *error set when nobody takes it in time; when the deadline passes,
+ * cancels at the server first. A connection that breaks meanwhile shows at the next answer. */
+bool lido__postgres_flush(postgres_connection *connection, lido_error *error);
 /* Sends a cancel request and frees it; bounded. From any thread. */
 void lido__postgres_send_cancel(PGcancel *cancel);
 /* Tells the server to cancel what is running and gives it a bounded time to answer. */
@@ -125,6 +130,10 @@ void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const ch
 bool lido__postgres_encode(postgres_connection *connection, const lido__operation *operation,
                            postgres_parameters *parameters);
 
+enum { LIDO__POSTGRES_TIME_SIZE = 48 };
+/* As the server reads it, with its NUL; returns the length. */
+size_t lido__postgres_time_text(lido_time time, char text[LIDO__POSTGRES_TIME_SIZE]);
+
 /* ---- values.c ---- */
 
 /* Whether all columns' types are read in binary. */
@@ -136,6 +145,10 @@ bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid 
 
 /* ---- numeric.c ---- */
 
+/* Decimal digits with an optional sign and point as PostgreSQL's binary numeric, in at most size + 16 bytes; returns
+ * its end. NULL if the text is anything else, or longer than LIDO__POSTGRES_NUMERIC_MOST. */
+enum { LIDO__POSTGRES_NUMERIC_MOST = 1000 };
+char *lido__postgres_write_numeric(char *at, const char *text, size_t size);
 /* PostgreSQL's binary numeric as decimal text; NULL if malformed or memory ran out. */
 const char *lido__postgres_read_numeric(const unsigned char *bytes, size_t size, lido__arena *arena, size_t *text_size);
 

@@ -73,6 +73,8 @@ static void take_answer(postgres_exchange *exchange, const postgres_answer *expe
     postgres_statement *statement = expected->statement;
     if (expected->kind == ANSWER_PREPARE || expected->kind == ANSWER_DEALLOCATE)
         statement->prepared = expected->kind == ANSWER_PREPARE;
+    if (expected->kind == ANSWER_TABLE)
+        lido__postgres_take_table_answer(exchange, result);
     if (expected->kind != ANSWER_RUN) {
         PQclear(result);
         return;

@@ -115,7 +115,8 @@ static bool send_savepoint(postgres_exchange *exchange, size_t stream) {
            lido__postgres_send_command(exchange, ANSWER_ASIDE, stream, "SAVEPOINT lido_stream");
 }
 
-/* What goes before a stream: what was queued, its statement's preparation, and its transaction or savepoint. */
+/* What goes before a stream, or many rows: what was queued, its statement's preparation, and its transaction or
+ * savepoint. */
 static bool send_prelude(postgres_exchange *exchange, size_t stream) {
     postgres_connection *connection = exchange->connection;
     const lido__operation *operation = &exchange->batch->operations[stream];
@@ -123,6 +124,8 @@ static bool send_prelude(postgres_exchange *exchange, size_t stream) {
         if (!lido__postgres_send_operation(exchange, i) ||
             (exchange->batch->operations[i].alone && !lido__postgres_send_sync(exchange, i)))
             return false;
+    if (operation->bulk != NULL)
+        return lido__postgres_send_table_question(exchange, stream) && lido__postgres_send_sync(exchange, stream);
     /* BEGIN first: a preparation takes a snapshot, after which the transaction's kind is settled. */
     if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, stream))
         return false;
@@ -195,7 +198,22 @@ static bool run_stream(postgres_exchange *exchange) {
     return read_first_row(exchange, stream);
 }
 
+/* Rows in bulk: COPY cannot be in a pipeline. */
+static bool run_bulk(postgres_exchange *exchange) {
+    size_t bulk = exchange->batch->count - 1;
+    exchange->end = exchange->batch->count;
+    return run_prelude(exchange, bulk) && exchange_begin(exchange, false) && lido__postgres_copy_rows(exchange, bulk);
+}
+
 /* ---- The batch ---- */
+
+static bool run_by_last(postgres_exchange *exchange) {
+    const lido__batch *batch = exchange->batch;
+    const lido__operation *last = batch->count > 0 ? &batch->operations[batch->count - 1] : NULL;
+    if (last != NULL && last->bulk != NULL)
+        return run_bulk(exchange);
+    return last != NULL && last->stream ? run_stream(exchange) : exchange_run(exchange);
+}
 
 static bool leave_failed_transaction(postgres_connection *connection) {
     lido_error ignored = LIDO_ERROR_INIT;
@@ -230,7 +248,7 @@ static bool run_undone_again(const postgres_exchange *exchange) {
 }
 
 /* A stale statement can be prepared anew and run again only if nothing else of its transaction is lost by that. */
-static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool stream) {
+static bool run_again(postgres_exchange *exchange, bool was_in_transaction) {
     postgres_connection *connection = exchange->connection;
     lido__batch *batch = exchange->batch;
     bool alone = batch->operations[exchange->stale].alone;
@@ -245,7 +263,7 @@ static bool run_again(postgres_exchange *exchange, bool was_in_transaction, bool
     batch->failed = batch->count;
     if (alone)
         return run_undone_again(exchange);
-    return stream ? run_stream(exchange) : exchange_run(exchange);
+    return run_by_last(exchange);
 }
 
 /* Before the next batch what a program set is set back: RESET ALL and DISCARD ALL go back to the server's own, and SET
@@ -329,10 +347,9 @@ bool lido__postgres_run(lido__connection *base, lido__batch *batch) {
     if (connection->unsettled && !settle_again(connection, batch))
         return false;
     connection->transaction += !was_in_transaction;
-    bool stream = batch->count > 0 && batch->operations[batch->count - 1].stream;
-    bool done = stream ? run_stream(&exchange) : exchange_run(&exchange);
+    bool done = run_by_last(&exchange);
     if (!done && exchange.stale != SIZE_MAX)
-        done = run_again(&exchange, was_in_transaction, stream);
+        done = run_again(&exchange, was_in_transaction);
     batch_finish(connection, batch);
     if (!done && base->in_transaction && !was_in_transaction && batch->operations[0].alone)
         end_own_transaction(connection);

@@ -1,4 +1,6 @@
 /* Waiting for PostgreSQL's answers, with a deadline; cancelling what takes too long. */
+#include <stdlib.h>
+
 #include "await/await.h"
 #include "backend/postgres/postgres.h"
 #include "base/clock.h"
@@ -6,6 +8,7 @@
 
 enum {
     CANCEL_ANSWER_MOST_MS = 5000, /* how long a cancelled statement may take to say so */
+    COPY_ANSWER_SIZE = 1024,      /* more than libpq needs for one */
     WATCHED_FROM_US = 10 * 1000 * 1000
 };
 
@@ -71,6 +74,28 @@ static bool give_up(postgres_connection *connection, lido_error *error) {
     return true;
 }
 
+bool lido__postgres_flush(postgres_connection *connection, lido_error *error) {
+    while (PQflush(connection->wire) > 0) {
+        lido__await_outcome outcome = wait_for_server(connection, true);
+        if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
+            return false;
+        /* The server may wait for us to read before it reads more. */
+        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0)
+            break;
+    }
+    return true;
+}
+
+/* libpq takes the beginning of a COPY that it has no memory for as one that has not all come yet, and would wait for
+ * the rest for ever. Asked again, it finds memory if there is some again. */
+static bool has_memory_for_copy(const postgres_connection *connection) {
+    if (!connection->opens_copy || !PQisBusy(connection->wire))
+        return true;
+    void *volatile probe = malloc(COPY_ANSWER_SIZE);
+    free(probe);
+    return probe != NULL;
+}
+
 PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost, lido_error *error) {
     *lost = true;
     int unsent = PQflush(connection->wire);
@@ -85,6 +110,10 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
         if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0) {
             if (is_late(connection)) /* who has broken it is the keeper, to whom a far deadline was left */
                 fault_no_answer(connection, error);
+            break;
+        }
+        if (!has_memory_for_copy(connection)) {
+            lido__fault_memory(error, "reading the server's answer");
             break;
         }
         unsent = unsent > 0 ? PQflush(connection->wire) : 0;
