@@ -3,6 +3,7 @@
 #define LIDO_H
 
 #include <lido/arguments.h>
+#include <lido/bulk.h>
 #include <lido/engine.h>
 #include <lido/error.h>
 #include <lido/events.h>

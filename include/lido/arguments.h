@@ -45,9 +45,9 @@
         lido_numeric: lido_value_numeric,     \
         lido_value: lido_value_itself)
 
-/* Where lido_scan puts a column. */
-#define LIDO_TARGET(pointer)                                \
-    {_Generic((pointer),                                    \
+/* The kind of target that a pointer is. */
+#define LIDO_TARGET_KIND(pointer)                           \
+    _Generic((pointer),                                     \
         bool *: LIDO_TARGET_BOOL,                           \
         short *: LIDO_TARGET_SHORT,                         \
         unsigned short *: LIDO_TARGET_UNSIGNED_SHORT,       \
@@ -65,7 +65,10 @@
         lido_bytes *: LIDO_TARGET_BYTES,                    \
         lido_json *: LIDO_TARGET_JSON,                      \
         lido_numeric *: LIDO_TARGET_NUMERIC,                \
-        lido_value *: LIDO_TARGET_VALUE), (pointer)}
+        lido_value *: LIDO_TARGET_VALUE)
+
+/* Where lido_scan puts a column. */
+#define LIDO_TARGET(pointer) {LIDO_TARGET_KIND(pointer), (pointer)}
 
 #define LIDO_ARGUMENTS(...) LIDO_GLUE(LIDO_ARGUMENTS_, LIDO_ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__)
 #define LIDO_ARGUMENTS_1(sql) sql, 0, NULL

@@ -44,8 +44,14 @@ static const lido_error inherited = {.status = LIDO_ERROR,
 static const lido_error no_session = {
     .status = LIDO_ERROR, .category = LIDO_ERROR_MISUSE, .doing = "using a session", .message = "the session is NULL"};
 
+static const lido_error supplies = {.status = LIDO_ERROR,
+                                    .category = LIDO_ERROR_MISUSE,
+                                    .doing = "using a session",
+                                    .message = "the session is inserting the rows that are just asked for",
+                                    .hint = "in a source of rows use another session"};
+
 bool lido__session_is_mine(const lido_session *session) {
-    return session != NULL && session->owner == lido__await_self();
+    return session != NULL && session->owner == lido__await_self() && !session->supplies;
 }
 
 lido_session *lido_at(lido_session *session, const char *file, int line) {
@@ -65,7 +71,9 @@ const lido_error *lido_error_of(const lido_session *session) {
         return &memoryless_error;
     if (session == &engineless)
         return &engineless_error;
-    return session->process != lido__fork_count() ? &inherited : &not_yours;
+    if (session->process != lido__fork_count())
+        return &inherited;
+    return session->owner == lido__await_self() ? &supplies : &not_yours;
 }
 
 bool lido_failed(const lido_session *session) {

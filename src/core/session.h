@@ -1,11 +1,11 @@
 /* A session's inside, for the files of src/core that make it up.
  *
  * session.c opens, closes and keeps the error; queue.c runs what is queued; outcome.c ends transactions and
- * savepoints; statement.c takes statements in; rows.c hands rows out; block.c is the blocks and lido_transact;
- * watch.c tells listeners.
+ * savepoints; statement.c takes statements in, bulk.c rows; rows.c hands rows out; block.c is the blocks and
+ * lido_transact; watch.c tells listeners.
  *
- * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may be
- * set in any of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
+ * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may
+ * be set in any of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
 #ifndef LIDO_CORE_SESSION_H
 #define LIDO_CORE_SESSION_H
 
@@ -62,6 +62,8 @@ struct lido_session {
     lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
 
+    bool supplies; /* a source of rows is asked for one: the program's, which must leave the session alone */
+
     bool block_runs; /* the block around this session has not reached its end */
     lido_status *block_status;
     lido_error *block_error;
@@ -88,6 +90,12 @@ void lido__session_release(lido_session *session);
 /* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns
  * `outcome`. */
 lido_status lido__session_settle(lido_session *session, lido_status outcome);
+
+/* ---- statement.c ---- */
+
+/* Whether the session can take a statement now, which `sql` tells of if it cannot. In autocommit mode an earlier one's
+ * error is over with. */
+bool lido__session_is_ready(lido_session *session, const char *sql);
 
 /* ---- queue.c ---- */
 

@@ -8,8 +8,7 @@
 #include "base/fault.h"
 #include "core/parameters.h"
 
-/* Whether the session can take a statement now. In autocommit mode an earlier one's error is over with. */
-static bool session_is_ready(lido_session *session, const char *sql) {
+bool lido__session_is_ready(lido_session *session, const char *sql) {
     if (!lido__session_is_mine(session))
         return false;
     if (session->options.autocommit && session->failed && !session->refused)
@@ -74,7 +73,7 @@ static void free_loose_sql(const lido__operation *operation) {
  * if it is to be sent later, copies. */
 static bool take_in(lido_session *session, const char *text, size_t count, const lido_value *values,
                     lido__operation *operation, bool later) {
-    if (!session_is_ready(session, text))
+    if (!lido__session_is_ready(session, text))
         return false;
     operation->kind = LIDO__STATEMENT;
     operation->sql = scan(session, text, &operation->loose_sql);
@@ -169,7 +168,7 @@ lido_value lido_query_valuev(lido_session *session, const char *sql, size_t coun
 int64_t lido_script(lido_session *session, const char *sql) {
     int64_t ran = 0;
     size_t size;
-    if (!session_is_ready(session, sql))
+    if (!lido__session_is_ready(session, sql))
         return 0;
     for (size_t left = strlen(sql); (size = lido__sql_first_statement(sql, left, session->engine->config.type)) > 0;
          sql += size, left -= size) {
@@ -188,7 +187,7 @@ int64_t lido_script(lido_session *session, const char *sql) {
 
 int64_t lido_last_key(lido_session *session) {
     lido__operation asked = {.kind = LIDO__LAST_KEY};
-    if (!session_is_ready(session, ""))
+    if (!lido__session_is_ready(session, ""))
         return 0;
     if (session->options.autocommit || !session->begun) {
         lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL,

@@ -4,106 +4,10 @@
  * Whatever fails, nothing crashes or leaks, the outcome is told truthfully, the database holds all of the transaction
  * or nothing, and the same engine serves the next session. */
 #include "databases.h"
+#include "short_memory.h"
 
-#include <errno.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-
-/* ---- An allocator that fails when it is told to ---- */
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ADDRESS_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_ADDRESS_SANITIZER
-#endif
-
-/* The program's own malloc takes the place of libc's, and of the sanitizer's, for every library in the process. */
-#ifdef UNDER_ADDRESS_SANITIZER
-#define REAL(function) __interceptor_##function
-#else
-#define REAL(function) __libc_##function
-#endif
-
-void *REAL(malloc)(size_t size);
-void *REAL(calloc)(size_t count, size_t size);
-void *REAL(realloc)(void *memory, size_t size);
-void REAL(free)(void *memory);
-
-/* Volatile, for compilers know that malloc does not touch a program's variables. It fails in the thread that tells it
- * to, and not in the library's own, which start when the system lets them. */
-static _Thread_local volatile long allocations_left = -1; /* before one fails; negative: none does */
-static _Thread_local volatile bool fails_ever_after;
-static _Thread_local volatile bool has_failed;
-static atomic_long living;
-
-static bool fails_now(void) {
-    if (allocations_left < 0)
-        return false;
-    if (allocations_left > 0) {
-        allocations_left--;
-        return false;
-    }
-    has_failed = true;
-    if (!fails_ever_after)
-        allocations_left = -1;
-    errno = ENOMEM;
-    return true;
-}
-
-static void count(int allocations) {
-    atomic_fetch_add_explicit(&living, allocations, memory_order_relaxed);
-}
-
-static void *counted(void *memory) {
-    count(memory != NULL);
-    return memory;
-}
-
-void *malloc(size_t size) {
-    return fails_now() ? NULL : counted(REAL(malloc)(size));
-}
-
-void *calloc(size_t count, size_t size) {
-    return fails_now() ? NULL : counted(REAL(calloc)(count, size));
-}
-
-void *realloc(void *memory, size_t size) {
-    if (size > 0 && fails_now())
-        return NULL;
-    void *moved = REAL(realloc)(memory, size);
-    count((moved != NULL) - (memory != NULL && (moved != NULL || size == 0)));
-    return moved;
-}
-
-void free(void *memory) {
-    count(-(memory != NULL));
-    REAL(free)(memory);
-}
-
-/* How many allocations live. The sanitizer's strdup does not come by here, and its own search for leaks does better. */
-static long count_living(void) {
-#ifdef UNDER_ADDRESS_SANITIZER
-    return 0;
-#else
-    return atomic_load(&living);
-#endif
-}
-
-static void run_out_at(long allocation, bool ever_after) {
-    allocations_left = allocation - 1;
-    fails_ever_after = ever_after;
-    has_failed = false;
-}
-
-/* Returns whether it had come to that. */
-static bool memory_is_back(void) {
-    allocations_left = -1;
-    return has_failed;
-}
 
 /* ---- The stories ---- */
 
@@ -216,9 +120,36 @@ static void tell_large_values(lido_engine *engine, int64_t run, ending *ended) {
     lido_session_close(db);
 }
 
+/* Rows in bulk, few and many; the step counts only if all of them are there. */
+static void tell_bulk(lido_engine *engine, int64_t run, ending *ended) {
+    enum { FEW = 2, MANY = 50 };
+    static const char *const columns[] = {"run", "row_of", "note", "price"};
+    lido_value values[4 * MANY];
+    for (int i = 0; i < MANY; i++) {
+        values[4 * i] = lido_value_int64(run);
+        values[4 * i + 1] = lido_value_int64(i);
+        values[4 * i + 2] = lido_value_text(NOTE);
+        values[4 * i + 3] = i == MANY / 2 ? lido_value_text("12.5e0") : lido_value_numeric((lido_numeric){"12.50"});
+    }
+    lido_session *db = lido_session_open(engine, NULL);
+    insert(db, run, 1);
+    lido_insert_rows(db, "crowd", 4, columns, MANY, values);
+    lido_savepoint_outcome (db, &ended->inner) {
+        lido_insert_rows(db, "crowd", 4, columns, FEW, values);
+        lido_exec(db, "INSERT INTO steps (run, step) SELECT ?, 2 WHERE (SELECT count(*) FROM crowd WHERE run = ?) = 52",
+                  run, run);
+    }
+    lido_exec(db, "INSERT INTO steps (run, step) SELECT ?, 3 WHERE (SELECT count(*) FROM crowd WHERE run = ?) >= 50",
+              run, run);
+    ended->status = lido_commit(db);
+    ended->error = *lido_error_of(db);
+    lido_session_close(db);
+}
+
 static const story transaction = {"a transaction", tell_transaction, transaction_agrees};
 static const story statements = {"statements that are transactions", tell_statements, statements_agree};
 static const story large_values = {"large values", tell_large_values, transaction_agrees};
+static const story bulk = {"rows in bulk", tell_bulk, transaction_agrees};
 
 /* ---- Telling one again and again ---- */
 
@@ -230,8 +161,9 @@ typedef struct telling {
     int64_t run;       /* each telling has its own */
 } telling;
 
-static const char table_of_steps[] = "CREATE TABLE IF NOT EXISTS steps (run bigint, step integer, note text, price "
-                                     "numeric(10, 2), PRIMARY KEY (run, step))";
+static const char tables[] =
+    "CREATE TABLE IF NOT EXISTS steps (run bigint, step integer, note text, price numeric(10, 2), PRIMARY KEY (run, "
+    "step)); CREATE TABLE IF NOT EXISTS crowd (run bigint, row_of integer, note text, price numeric(10, 2))";
 
 static ending new_ending(void) {
     return (ending){.status = LIDO_ROLLED_BACK, .inner = LIDO_ROLLED_BACK, .error = LIDO_ERROR_INIT};
@@ -240,7 +172,7 @@ static ending new_ending(void) {
 static lido_engine *open_prepared(const telling *of) {
     lido_engine *engine = open_surely(of->url != NULL ? of->url : "sqlite://", NULL);
     if (of->url == NULL)
-        run_surely(engine, table_of_steps);
+        run_surely(engine, tables);
     return engine;
 }
 
@@ -347,8 +279,8 @@ static void tell_until_nothing_fails(telling of) {
 
 static void tell_in_every_way(const char *url, bool from_opening) {
     static int64_t runs;
-    const story *const stories[] = {&transaction, &statements};
-    for (int i = 0; i < 4; i++, runs += 1000000)
+    const story *const stories[] = {&transaction, &statements, &bulk};
+    for (int i = 0; i < 6; i++, runs += 1000000)
         tell_until_nothing_fails((telling){
             .url = url, .story = stories[i / 2], .ever_after = i % 2 != 0, .from_opening = from_opening, .run = runs});
 }
@@ -358,7 +290,7 @@ static void tell_in_every_way(const char *url, bool from_opening) {
 static const char *prepared_file(void) {
     const char *url = file_url("steps.db?synchronous=off");
     lido_engine *engine = open_surely(url, NULL);
-    run_surely(engine, table_of_steps);
+    run_surely(engine, tables);
     lido_engine_close(engine);
     return url;
 }
@@ -366,8 +298,8 @@ static const char *prepared_file(void) {
 static const char *prepared_server(void) {
     const char *url = postgres_url();
     lido_engine *engine = open_surely(url, NULL);
-    run_surely(engine, "DROP TABLE IF EXISTS steps");
-    run_surely(engine, table_of_steps);
+    run_surely(engine, "DROP TABLE IF EXISTS steps; DROP TABLE IF EXISTS crowd");
+    run_surely(engine, tables);
     lido_engine_close(engine);
     return url;
 }
