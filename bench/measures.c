@@ -12,5 +12,7 @@ const bench_measure *const bench_measures[] = {
     bench_pool,
     bench_regexp,
     bench_memory,
+    bench_sqlite_insert,
+    bench_bulk,
     NULL,
 };

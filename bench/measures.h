@@ -14,5 +14,7 @@ extern const bench_measure bench_sqlite_select[];
 extern const bench_measure bench_regexp[];
 extern const bench_measure bench_sqlite_session[];
 extern const bench_measure bench_sqlite_writers[];
+extern const bench_measure bench_sqlite_insert[];
+extern const bench_measure bench_bulk[];
 
 #endif
