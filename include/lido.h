@@ -10,10 +10,12 @@
 #include <lido/function.h>
 #include <lido/here.h>
 #include <lido/log.h>
+#include <lido/loop.h>
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/session.h>
 #include <lido/statement.h>
+#include <lido/task.h>
 #include <lido/transaction.h>
 #include <lido/value.h>
 #include <lido/version.h>

@@ -1,8 +1,12 @@
 /* The seam: everything that waits, waits here.
  *
- * A caller says what it waits for and until when. On a plain thread lido__await blocks the thread. Nothing
- * else in the library knows how waiting is done, so the same code serves wherever it is run.
- * No lock may be held, and no pointer to thread-local storage kept, across a call of lido__await. */
+ * A caller says what it waits for and until when. On a plain thread lido__await blocks the thread; in a task it parks
+ * the task, and the loop's thread goes on with others. Nothing else in the library knows which of the two it is, so
+ * the same code serves wherever it is run. No lock may be held, and nothing read from thread-local storage kept,
+ * across a call of lido__await; errno survives it.
+ *
+ * A task can be cancelled, and can have a deadline of its own: then its waits end with that outcome, at once, now and
+ * later, until it ends. What must wait all the same, to clean up, is *firm*. */
 #ifndef LIDO_AWAIT_AWAIT_H
 #define LIDO_AWAIT_AWAIT_H
 
@@ -10,10 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <lido/error.h>
+
+struct lido_task;
+
 typedef enum lido__await_outcome {
     LIDO__AWAIT_READY,
-    LIDO__AWAIT_TIMED_OUT, /* the deadline passed first */
-    LIDO__AWAIT_FAILED     /* the descriptor is not one */
+    LIDO__AWAIT_TIMED_OUT, /* the deadline passed first, this one or the task's */
+    LIDO__AWAIT_FAILED,    /* the descriptor is not one */
+    LIDO__AWAIT_CANCELLED, /* the task was cancelled */
+    LIDO__AWAIT_REFUSED    /* this is a loop's thread outside any task: the whole loop would wait */
 } lido__await_outcome;
 
 /* What one waits for that another holder of it will wake. Woken once, it stays woken until lido__waker_init. */
@@ -21,6 +31,7 @@ typedef struct lido__waker {
     pthread_mutex_t lock;
     pthread_cond_t condition;
     bool woken;
+    struct lido_task *task; /* who waits; NULL: a thread, or nobody */
 } lido__waker;
 
 bool lido__waker_init(lido__waker *waker);
@@ -32,17 +43,29 @@ typedef enum lido__wait_kind {
     LIDO__WAIT_DESCRIPTOR, /* until it can be read or written, as asked, or is broken */
     LIDO__WAIT_MOMENT,     /* until the deadline: the outcome is TIMED_OUT */
     LIDO__WAIT_WAKER,      /* until it is woken */
-    LIDO__WAIT_WORK        /* until `work(argument)` has returned */
+    LIDO__WAIT_WORK,       /* until `work(argument)` has returned */
+    LIDO__WAIT_CALL        /* until `call(argument, worth)` has returned, however long that takes */
 } lido__wait_kind;
+
+/* What a loop remembers of a descriptor between two waits for it, at home with who owns the descriptor. Zero at
+ * first. For one that stays the same, and open, as long as this does. */
+typedef struct lido__watch {
+    uint64_t loop;
+} lido__watch;
 
 typedef struct lido__wait {
     lido__wait_kind kind;
     int descriptor;
     bool read;
     bool write;
+    bool firm;          /* neither being cancelled nor the task's deadline ends it; this one's does */
+    bool in_place;      /* the call is short, and not worth another thread */
+    lido__watch *watch; /* the descriptor's; NULL: it has none */
     lido__waker *waker;
     void (*work)(void *argument);
     void (*dispose)(void *argument); /* called when work that was not waited for any longer has returned */
+    void (*call)(void *argument, int worth);
+    void (*interrupt)(void *argument);
     void *argument;
 } lido__wait;
 
@@ -58,26 +81,71 @@ static inline void lido__await_pause(void) {
 #endif
 }
 
-/* Who is running: a number that no other thread has had, in this process or in those it was forked from. Sessions
- * belong to it. */
+/* Who is running: a number that no other thread or task has had, in this process or in those it was forked from.
+ * Sessions belong to it. */
 uint64_t lido__await_self(void);
 /* In the child after a fork: the thread that forked is somebody else from here on. */
 void lido__await_self_renew(void);
+
+/* Whether anything may be waited for here. If not, says why in *error: the task was cancelled, its deadline has
+ * passed, or this is a loop's thread outside any task. To be asked before something is begun that would have to be
+ * waited for, and after a wait that ended otherwise than it should. */
+bool lido__await_may_wait(lido_error *error);
+
+/* The deadline that holds here: this, or the task's if that comes first. */
+int64_t lido__await_deadline(int64_t deadline);
+
+/* From here to the end, all waits are firm. They nest. */
+void lido__await_firm_begin(void);
+void lido__await_firm_end(void);
+
+/* In the middle of work that takes long: lets others run, where there are any. READY: go on. */
+lido__await_outcome lido__await_yield(void);
+
+/* Something that must not be left open when its task ends; on a thread nothing ends. `leave` is called in the task,
+ * and must close it, which calls lido__await_let_go. */
+typedef struct lido__held {
+    struct lido__held *next;
+    struct lido__held **link; /* what points to it; NULL: nothing */
+    void (*leave)(struct lido__held *held);
+} lido__held;
+
+void lido__await_hold(lido__held *held, void (*leave)(lido__held *held));
+void lido__await_let_go(lido__held *held);
+
+/* ---- For await's own files: a task is about to wait for the waker. False: it is woken already. ---- */
+bool lido__waker_expect(lido__waker *waker, struct lido_task *task);
+/* It does so no longer. True: it has been woken meanwhile. */
+bool lido__waker_expect_no_more(lido__waker *waker);
 
 static inline lido__await_outcome lido__await_descriptor(int descriptor, bool read, bool write, int64_t deadline) {
     return lido__await(
         &(lido__wait){.kind = LIDO__WAIT_DESCRIPTOR, .descriptor = descriptor, .read = read, .write = write}, deadline);
 }
 
-static inline void lido__await_moment(int64_t moment) {
-    lido__await(&(lido__wait){.kind = LIDO__WAIT_MOMENT}, moment);
+/* TIMED_OUT is how it should end. */
+static inline lido__await_outcome lido__await_moment(int64_t moment) {
+    return lido__await(&(lido__wait){.kind = LIDO__WAIT_MOMENT}, moment);
 }
 
 static inline lido__await_outcome lido__await_waker(lido__waker *waker, int64_t deadline) {
     return lido__await(&(lido__wait){.kind = LIDO__WAIT_WAKER, .waker = waker}, deadline);
 }
 
-/* After TIMED_OUT, `argument` belongs to the work, and `dispose` frees it. */
+/* Work that takes its own time, and is waited for to its end: in place on a thread, in a task on another thread, or
+ * in place, on a roomy stack, if it is known to be short. `worth`: how much it pays to do in one call, 1 where the
+ * call costs nothing. `interrupt`: called if the task is cancelled meanwhile, or its deadline passes, in another
+ * thread than the work; it should make the work return soon. Any other outcome than READY: it was not begun. */
+static inline lido__await_outcome lido__await_call(void (*call)(void *argument, int worth),
+                                                   void (*interrupt)(void *argument), void *argument, bool in_place) {
+    return lido__await(
+        &(lido__wait){
+            .kind = LIDO__WAIT_CALL, .call = call, .interrupt = interrupt, .argument = argument, .in_place = in_place},
+        INT64_MAX);
+}
+
+/* After any other outcome than READY, `argument` belongs to the work, and `dispose` frees it. Done on another thread
+ * everywhere, so that it can be left behind. */
 static inline lido__await_outcome lido__await_work(void (*work)(void *argument), void (*dispose)(void *argument),
                                                    void *argument, int64_t deadline) {
     return lido__await(&(lido__wait){.kind = LIDO__WAIT_WORK, .work = work, .dispose = dispose, .argument = argument},
