@@ -39,7 +39,7 @@ typedef struct lido_pool_stats {
     int open; /* connections: idle, in use, or being opened; as are the next three, now */
     int idle;
     int in_use;
-    int waiting;              /* threads that wait for one */
+    int waiting;              /* threads and tasks that wait for one */
     bool down;                /* the server could not be reached at the last attempt */
     uint64_t acquires;        /* how often one was asked for */
     uint64_t waits;           /* how often that had to wait */

@@ -63,6 +63,8 @@ typedef struct lido_options {
     int64_t journal_size_limit; /* the WAL is cut to this after a checkpoint, in bytes; default 64 MiB */
     int wal_autocheckpoint;     /* checkpoint when the WAL has this many pages; 0: never; default 1 000 */
     int regexp_strict;          /* 1: a REGEXP with an invalid pattern fails; 0: it matches nothing; default 0 */
+    const char *offload; /* in tasks, where SQLite works: always: in other threads; never: in the loop's; auto, the
+                                   default: a file in other threads, memory in the loop's */
 } lido_options;
 
 #define LIDO_OPTIONS_INIT \
@@ -70,7 +72,7 @@ typedef struct lido_options {
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL \
     }
 
 /* Where a setting's value came from. */

@@ -71,6 +71,7 @@ typedef struct lido__config {
     int64_t journal_size_limit;
     int wal_autocheckpoint;
     bool regexp_strict;
+    const char *offload; /* one of the known words */
 
     const char *display; /* the URL in its canonical form, without password and query; for errors */
     size_t setting_count;

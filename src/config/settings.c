@@ -123,6 +123,9 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_REGEXP_STRICT] = {.name = IN_BOTH(regexp_strict), .parameter = "regexp_strict",
         .variable = "DATABASE_REGEXP_STRICT", .form = LIDO__FORM_SWITCH, .databases = LIDO__FOR_SQLITE,
         .lowest = 0, .highest = 1, .fallback = 0},
+    [LIDO__SETTING_OFFLOAD] = {.name = IN_BOTH(offload), .parameter = "offload",
+        .variable = "DATABASE_OFFLOAD", .form = LIDO__FORM_WORD, .databases = LIDO__FOR_SQLITE,
+        .words = "auto, always, never", .fallback_text = "auto"},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

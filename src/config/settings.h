@@ -57,6 +57,7 @@ typedef enum lido__setting_index {
     LIDO__SETTING_JOURNAL_SIZE_LIMIT,
     LIDO__SETTING_WAL_AUTOCHECKPOINT,
     LIDO__SETTING_REGEXP_STRICT,
+    LIDO__SETTING_OFFLOAD,
     LIDO__SETTING_COUNT
 } lido__setting_index;
 

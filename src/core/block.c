@@ -220,6 +220,7 @@ lido_status lido_transact(lido_engine *engine, const lido_transact_options *opti
         int64_t next = lido__clock_now_us() + pause_ms(with.backoff_ms, made) * 1000;
         if (!ended.retryable || made >= with.attempts || next > deadline)
             return ended.status;
-        lido__await_moment(next);
+        if (lido__await_moment(next) != LIDO__AWAIT_TIMED_OUT || !lido__await_may_wait(NULL))
+            return ended.status;
     }
 }

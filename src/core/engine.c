@@ -121,7 +121,7 @@ static bool measure_latency(lido_engine *engine, lido__connection *connection, l
 static void inspect(lido_engine *engine, lido_server *server, lido_error *error) {
     void *database;
     lido__fault_field(server->database, sizeof server->database, engine->config.display);
-    if (!lido__pool_database(&engine->pool, &database, error))
+    if (!lido__await_may_wait(error) || !lido__pool_database(&engine->pool, &database, error))
         return;
     int64_t began = lido__clock_now_us();
     lido__connection *connection = engine->backend->open(&engine->config, database, error);

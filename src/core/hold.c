@@ -6,6 +6,11 @@
 
 enum { HELD = 1, RUNNING = 2, CANCEL = 4, TIME = 1 << 16, LOOK_AGAIN_US = 200 };
 
+/* Firm: who is cancelled by others has to wait until they are through, or they would hit what comes. */
+static void look_again_soon(void) {
+    lido__await(&(lido__wait){.kind = LIDO__WAIT_MOMENT, .firm = true}, lido__clock_now_us() + LOOK_AGAIN_US);
+}
+
 static unsigned cancels_in(uint64_t hold) {
     return (unsigned)(hold % TIME / CANCEL);
 }
@@ -42,7 +47,7 @@ void lido__hold_go_on(lido__connection *connection) {
     uint64_t hold = atomic_load_explicit(&connection->hold, memory_order_relaxed);
     while ((hold & RUNNING) == 0) {
         if (cancels_in(hold) > 0) {
-            lido__await_moment(lido__clock_now_us() + LOOK_AGAIN_US);
+            look_again_soon();
             hold = atomic_load(&connection->hold);
         } else {
             /* What was told to stop has stopped, and nobody can tell anything to until it runs again. */

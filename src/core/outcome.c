@@ -6,14 +6,17 @@
 
 enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connection instead */
 
+/* Giving back cannot be cancelled: here, and in lido__stream_stop, a task's waits are firm. */
+
 /* Rolls back at the database, if it has the transaction, and gives the connection back. Returns which one that was; 0:
  * none. */
 static uint64_t leave(lido_session *session) {
     lido__connection *connection = session->connection;
     uint64_t number = connection != NULL ? connection->number : 0;
+    lido_error ignored = LIDO_ERROR_INIT;
     lido__queue_drop(session, 0);
-    if (connection != NULL && connection->in_transaction && !connection->broken) {
-        lido_error ignored = LIDO_ERROR_INIT;
+    lido__await_firm_begin();
+    if (connection != NULL && connection->in_transaction && !connection->broken && lido__await_may_wait(&ignored)) {
         lido__operation rollback = {.kind = LIDO__ROLLBACK, .unawaited = true};
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
@@ -22,6 +25,7 @@ static uint64_t leave(lido_session *session) {
         lido__watch_reset(session, &ignored);
     }
     lido__session_release(session);
+    lido__await_firm_end();
     return number;
 }
 

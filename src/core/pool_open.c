@@ -83,11 +83,29 @@ static void go_down(lido__pool *pool, const lido_error *why) {
     pool->reason = *why;
 }
 
+/* Under the lock: who tried to open one has been told to stop, which says nothing of the server. The next is to try. */
+static lido__pool_waiter *pass_slot_on(lido__pool *pool) {
+    lido__pool_waiter *waiter = pool->probing ? lido__pool_queue_take(pool) : NULL;
+    if (waiter != NULL) {
+        waiter->may_open = true;
+        return waiter;
+    }
+    pool->open--;
+    pool->probing = false;
+    return grant_slots(pool);
+}
+
 /* Everybody who waits hears at once what one of them has found out. */
 static void opening_failed(lido__pool *pool, const lido_error *why) {
     lido__pool_waiter *failed = NULL;
     pthread_mutex_lock(&pool->lock);
     bool was_down = pool->down;
+    if (!lido__await_may_wait(NULL)) {
+        failed = pass_slot_on(pool);
+        pthread_mutex_unlock(&pool->lock);
+        lido__pool_wake_all(failed);
+        return;
+    }
     pool->open--;
     pool->stats.failed_connects++;
     pool->probing = false;

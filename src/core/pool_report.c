@@ -71,6 +71,8 @@ void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error) {
     if (error->status != LIDO_OK) /* whoever took it out of the queue has said why */
         return;
     pool->stats.timeouts++;
+    if (!lido__await_may_wait(error))
+        return;
     if (pool->down) {
         *error = pool->reason;
         return;
@@ -99,7 +101,7 @@ bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_erro
     if (held == 0 || held < pool->open || lido__pool_has_room(pool))
         return false;
     lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
-                "all %d connections are held by threads that wait for one, this thread among them", held);
+                "all %d connections are held by threads or tasks that wait for one, this one among them", held);
     tell_holders(pool, error);
     return true;
 }

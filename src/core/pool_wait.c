@@ -20,10 +20,11 @@ static void wait_for_decision(lido__pool *pool, lido__pool_waiter *waiter, int64
         pthread_mutex_lock(&pool->lock);
         int64_t until = pool->down && pool->down_until < deadline && !pool->probing ? pool->down_until : deadline;
         pthread_mutex_unlock(&pool->lock);
-        if (lido__await_waker(&waiter->waker, until) == LIDO__AWAIT_READY)
+        lido__await_outcome outcome = lido__await_waker(&waiter->waker, until);
+        if (outcome == LIDO__AWAIT_READY)
             return;
         pthread_mutex_lock(&pool->lock);
-        bool late = lido__clock_now_us() >= deadline;
+        bool late = outcome != LIDO__AWAIT_TIMED_OUT || lido__clock_now_us() >= deadline;
         bool probes = !late && lido__pool_take_slot(pool);
         bool decided = (late || probes) && !lido__pool_queue_remove(pool, waiter);
         if (decided && probes) { /* somebody else's decision came first: the slot is not needed */
@@ -33,7 +34,8 @@ static void wait_for_decision(lido__pool *pool, lido__pool_waiter *waiter, int64
         waiter->may_open = waiter->may_open || (probes && !decided);
         pthread_mutex_unlock(&pool->lock);
         if (decided) /* the waker is about to be woken, and must not be destroyed before */
-            lido__await_waker(&waiter->waker, LIDO__NO_DEADLINE);
+            lido__await(&(lido__wait){.kind = LIDO__WAIT_WAKER, .waker = &waiter->waker, .firm = true},
+                        LIDO__NO_DEADLINE);
         if (late || probes)
             return;
     }
@@ -42,7 +44,7 @@ static void wait_for_decision(lido__pool *pool, lido__pool_waiter *waiter, int64
 /* Called with the lock, which it lets go. Who gives a connection back without the lock looks for waiters after that;
  * who queues looks for connections after that: so one of them sees the other. */
 static void queue_and_wait(lido__pool *pool, lido__pool_waiter *waiter) {
-    int64_t deadline = lido__deadline_in_ms(pool->config->pool_timeout_ms);
+    int64_t deadline = lido__await_deadline(lido__deadline_in_ms(pool->config->pool_timeout_ms));
     lido__pool_queue_add(pool, waiter);
     pool->stats.waits++;
     pthread_mutex_unlock(&pool->lock);

@@ -228,9 +228,18 @@ static bool run_where_it_can(lido_session *session, lido__batch *batch) {
     }
 }
 
+/* A task that was cancelled begins nothing more; and outside a task, a loop's thread must not wait. */
+static bool may_run(lido_session *session, const lido__batch *batch) {
+    if (lido__await_may_wait(&session->error))
+        return true;
+    queue_failed(session, last_of(batch));
+    session->lost = true; /* a savepoint makes it no better */
+    return false;
+}
+
 static bool run_batch(lido_session *session, lido__batch *batch) {
     int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
-    batch->deadline = deadline(session, batch);
+    batch->deadline = lido__await_deadline(deadline(session, batch));
     show_last_sql(session, last_of(batch));
     bool done = run_where_it_can(session, batch);
     const lido__connection *connection = session->connection;
@@ -252,7 +261,8 @@ static bool run(lido_session *session, lido__batch *batch) {
     if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error);
     announce_writes(batch);
-    bool done = lease(session, batch) && transaction_is_in_time(session, batch) && run_batch(session, batch);
+    bool done = may_run(session, batch) && lease(session, batch) && may_run(session, batch) &&
+                transaction_is_in_time(session, batch) && run_batch(session, batch);
     const lido__operation *last = last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)

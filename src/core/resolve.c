@@ -49,6 +49,7 @@ lido_status lido__resolve_outcome(lido_session *session) {
         int64_t next = lido__clock_now_us() + ASK_AGAIN_MS * 1000;
         if (resolution == LIDO__RESOLVED_NEVER || next > deadline)
             return LIDO_UNKNOWN;
-        lido__await_moment(next);
+        if (lido__await_moment(next) != LIDO__AWAIT_TIMED_OUT || !lido__await_may_wait(NULL))
+            return LIDO_UNKNOWN;
     }
 }

@@ -81,17 +81,21 @@ void lido__stream_stop(lido_session *session) {
     if (rows == NULL)
         return;
     rows->row = NULL;
+    lido__await_firm_begin();
     rows_release(rows);
     stream_ended(rows);
+    lido__await_firm_end();
 }
 
 void lido_rows_close(lido_rows *rows) {
     if (rows == NULL || !lido__session_is_mine(rows->session))
         return;
     lido_session *session = rows->session;
+    lido__await_firm_begin();
     rows_release(rows);
     if (session->stream == rows)
         stream_ended(rows);
+    lido__await_firm_end();
     rows_unlink(session, rows);
     lido__arena_reset(&rows->result.arena);
     lido__arena_done(&rows->texts);

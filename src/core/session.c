@@ -31,8 +31,8 @@ static const lido_error not_yours = {
     .status = LIDO_ERROR,
     .category = LIDO_ERROR_MISUSE,
     .doing = "using a session",
-    .message = "the session belongs to another thread",
-    .hint = "open a session in the thread that uses it; the pool is shared, sessions are not"};
+    .message = "the session belongs to another thread or task",
+    .hint = "open a session in the thread or task that uses it; the pool is shared, sessions are not"};
 
 static const lido_error inherited = {.status = LIDO_ERROR,
                                      .category = LIDO_ERROR_MISUSE,
@@ -80,8 +80,20 @@ bool lido_failed(const lido_session *session) {
     return !lido__session_is_mine(session) || session->failed;
 }
 
+/* What the backend calls cancelled or late may be so because the task was. */
+static void blame_task(lido_error *error) {
+    lido_error why = LIDO_ERROR_INIT;
+    if ((error->category != LIDO_ERROR_TIMEOUT && error->category != LIDO_ERROR_CANCELLED) ||
+        lido__await_may_wait(&why))
+        return;
+    error->category = why.category;
+    lido__fault_field(error->message, sizeof error->message, why.message);
+    lido__fault_field(error->hint, sizeof error->hint, why.hint);
+}
+
 void lido__session_fail(lido_session *session, const char *doing) {
     lido_error *error = &session->error;
+    blame_task(error);
     session->failed = true;
     session->failed_at = session->savepoints;
     lido__fault_doing(error, doing);
@@ -169,6 +181,15 @@ static void check_options(lido_session *session) {
     lido__session_fail(session, "opening a session");
 }
 
+/* Its task has ended. */
+static void left_open(lido__held *held) {
+    lido_session *session = (lido_session *)((char *)held - offsetof(lido_session, held));
+    lido__log(LIDO_LOG_WARNING, "%s: a task has ended with a session open, which is rolled back; last used at %s:%d",
+              session->engine->config.display, session->file != NULL ? session->file : "?", session->line);
+    lido_rollback(session);
+    lido_session_close(session);
+}
+
 lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options) {
     if (engine == NULL)
         return &engineless;
@@ -184,6 +205,7 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     if (session->options.transaction_timeout_ms == 0)
         session->options.transaction_timeout_ms = engine->config.transaction_timeout_ms;
     lido__engine_hold(engine);
+    lido__await_hold(&session->held, left_open);
     if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
         lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL,
                              "the engine is closed: open sessions before lido_engine_close, or on another engine");
@@ -230,6 +252,7 @@ lido_status lido_cancel(lido_session *session) {
 }
 
 static void session_free(lido_session *session) {
+    lido__await_let_go(&session->held);
     lido__arena_done(&session->arena);
     lido__arena_done(&session->kept);
     free(session->queue);

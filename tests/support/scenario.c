@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRACE_MOST = 64 * 1024, DATABASES = 3 };
+enum { TRACE_MOST = 64 * 1024, DATABASES = 3, WAYS = DATABASES * 2 /* of running each: in a thread, in a task */ };
 
 typedef struct run {
     const scenario *told;
     int database; /* 0 SQLite file, 1 SQLite in memory, 2 PostgreSQL */
+    bool in_task;
     char url[400];
     char name[64]; /* of the PostgreSQL database, or the SQLite file */
 } run;
@@ -48,6 +49,10 @@ const char *scenario_url(void) {
 
 const char *scenario_database(void) {
     return database_names[running->database];
+}
+
+bool scenario_in_task(void) {
+    return running->in_task;
 }
 
 bool scenario_is_postgres(void) {
@@ -139,6 +144,23 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static void *tell_in_task(void *engine) {
+    running->told->story(engine);
+    return NULL;
+}
+
+/* The same story as in a thread, in a task that has the loop for itself; its stack is of the ordinary size. */
+static void tell_on_loop(lido_engine *engine) {
+    lido_error error;
+    lido_loop *loop = lido_loop_new(NULL, &error);
+    assert_non_null(loop);
+    lido_task *task = lido_spawn_with(loop, &(lido_task_options){.name = running->told->title}, tell_in_task, engine);
+    assert_non_null(task);
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    assert_int_equal(lido_task_join(task, NULL), LIDO_OK);
+    lido_loop_close(loop);
+}
+
 static void run_one(void **state) {
     run *of = *state;
     if (of->database == 2 && getenv("LIDO_TEST_POSTGRES_URL") == NULL) {
@@ -146,24 +168,29 @@ static void run_one(void **state) {
         skip();
     }
     lido_engine *engine = scenario_engine(NULL);
-    of->told->story(engine);
+    if (of->in_task)
+        tell_on_loop(engine);
+    else
+        of->told->story(engine);
     lido_engine_close(engine);
     assert_string_equal(trace, of->told->expected);
 }
 
 int scenarios_run(const char *group, const scenario *scenarios, size_t count) {
-    struct CMUnitTest *tests = calloc(count * DATABASES, sizeof *tests);
-    run *runs = calloc(count * DATABASES, sizeof *runs);
-    char(*titles)[160] = calloc(count * DATABASES, sizeof *titles);
+    struct CMUnitTest *tests = calloc(count * WAYS, sizeof *tests);
+    run *runs = calloc(count * WAYS, sizeof *runs);
+    char(*titles)[160] = calloc(count * WAYS, sizeof *titles);
     if (tests == NULL || runs == NULL || titles == NULL)
         return 1;
-    for (size_t i = 0; i < count * DATABASES; i++) {
-        runs[i].told = &scenarios[i / DATABASES];
+    for (size_t i = 0; i < count * WAYS; i++) {
+        runs[i].told = &scenarios[i / WAYS];
         runs[i].database = (int)(i % DATABASES);
-        snprintf(titles[i], sizeof titles[i], "%s, on %s", runs[i].told->title, database_names[runs[i].database]);
+        runs[i].in_task = i % WAYS >= DATABASES;
+        snprintf(titles[i], sizeof titles[i], "%s, on %s%s", runs[i].told->title, database_names[runs[i].database],
+                 runs[i].in_task ? ", in a task" : "");
         tests[i] = (struct CMUnitTest){titles[i], run_one, set_up, tear_down, &runs[i]};
     }
-    int failed = _cmocka_run_group_tests(group, tests, count * DATABASES, NULL, NULL);
+    int failed = _cmocka_run_group_tests(group, tests, count * WAYS, NULL, NULL);
     free(titles);
     free(runs);
     free(tests);

@@ -1,4 +1,5 @@
-/* Scenarios: a story told once, run on every database, each time with the same trace expected.
+/* Scenarios: a story told once, run on every database, in a thread and in a task, each time with the same trace
+ * expected.
  *
  * A story gets an engine on a database of its own, empty, does things as a user would, and says with saw() what it
  * saw. What it saw, line by line, must be what the scenario expects, on a SQLite file, on SQLite in memory
@@ -37,6 +38,7 @@ void saw_error(const lido_session *session);
 const char *scenario_url(void);
 const char *scenario_database(void);
 bool scenario_is_postgres(void);
+bool scenario_in_task(void); /* else in a thread */
 
 /* Opens another engine on the story's database; fails the test if that fails. SQLite in memory gives a new, empty
  * one. */

@@ -87,7 +87,7 @@ static void a_thread_that_has_all_connections_does_not_wait_for_one(void **state
     lido__connection *second = acquire_for("second", HERE, &told);
     assert_null(acquire_for("third", HERE, &told));
     assert_int_equal(told.category, LIDO_ERROR_POOL_EXHAUSTED);
-    assert_non_null(strstr(told.message, "all 2 connections are held by threads that wait"));
+    assert_non_null(strstr(told.message, "all 2 connections are held by threads or tasks that wait"));
     assert_non_null(strstr(told.hint, "session.c:1"));
     assert_int_equal(stats_now().waits, 0);
     release(first);

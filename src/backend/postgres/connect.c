@@ -71,8 +71,9 @@ static lookup *resolve(const attempt *try, lido_error *error) {
         return asked;
     int64_t deadline = lido__deadline_in_ms(config->connect_timeout_ms);
     if (lido__await_work(look_up, lookup_free, asked, deadline) != LIDO__AWAIT_READY) {
-        lido__fault(error, LIDO_ERROR_TIMEOUT, "the host \"%s\" was not found within %lld ms", try->host->name,
-                    (long long)config->connect_timeout_ms);
+        if (lido__await_may_wait(error)) /* else it has said why */
+            lido__fault(error, LIDO_ERROR_TIMEOUT, "the host \"%s\" was not found within %lld ms", try->host->name,
+                        (long long)config->connect_timeout_ms);
         return NULL;
     }
     if (asked->code == 0)
@@ -136,7 +137,12 @@ static bool shake_hands(PGconn *wire, const attempt *try, int64_t deadline, lido
             return false;
         }
         bool read = wanted == PGRES_POLLING_READING;
-        if (lido__await_descriptor(PQsocket(wire), read, !read, deadline) == LIDO__AWAIT_TIMED_OUT) {
+        lido__await_outcome outcome = lido__await_descriptor(PQsocket(wire), read, !read, deadline);
+        if (outcome == LIDO__AWAIT_CANCELLED || outcome == LIDO__AWAIT_REFUSED)
+            return lido__await_may_wait(error);
+        if (outcome == LIDO__AWAIT_TIMED_OUT) {
+            if (!lido__await_may_wait(error))
+                return false;
             lido__fault(error, LIDO_ERROR_TIMEOUT, "%s did not let us in within %lld ms", try->where,
                         (long long)try->config->connect_timeout_ms);
             lido__fault_hint(error, "check that a PostgreSQL server answers there, or raise connect_timeout");

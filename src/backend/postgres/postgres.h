@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "await/await.h"
 #include "backend/backend.h"
 #include "backend/statement_cache.h"
 
@@ -39,11 +40,12 @@ typedef struct postgres_connection {
     postgres_statement *retired; /* leaving; linked by next_retired until the batch is done */
     postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
     lido__arena scratch;         /* parameters on their way out; reset for each batch */
+    lido__watch watch;           /* of its socket, from when it is open */
     int64_t deadline;            /* of what is under way */
     int64_t judged_deadline;     /* the last one that was found far or near; */
     bool far;                    /* far: left to the keeper */
     bool unsettled;              /* a statement may have changed settings that are relied on */
-    bool timed_out;              /* it passed, and the server was told to cancel */
+    bool timed_out;              /* it passed, or the task was cancelled, and the server was told to cancel */
     bool opens_copy;             /* the answer that is waited for begins a COPY */
     bool stream_savepoint;       /* the savepoint that the last stream set is still there */
     bool read_only;              /* the transaction was opened so, or one of those in the batch */

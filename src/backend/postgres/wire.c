@@ -23,8 +23,9 @@ static void free_cancel(void *argument) {
 
 void lido__postgres_send_cancel(PGcancel *cancel) {
     /* libpq 15 can only block here, and has no deadline of its own. */
-    if (cancel != NULL && lido__await_work(send_cancel, free_cancel, cancel,
-                                           lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS)) == LIDO__AWAIT_READY)
+    lido__wait sending = {
+        .kind = LIDO__WAIT_WORK, .work = send_cancel, .dispose = free_cancel, .argument = cancel, .firm = true};
+    if (cancel != NULL && lido__await(&sending, lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS)) == LIDO__AWAIT_READY)
         PQfreeCancel(cancel);
 }
 
@@ -38,15 +39,21 @@ void lido__postgres_cancel(postgres_connection *connection) {
  * cancels at the server, and the server's answer ends the wait. */
 static lido__await_outcome wait_for_server(postgres_connection *connection, bool write) {
     int64_t deadline = connection->deadline;
-    int socket = PQsocket(connection->wire);
+    /* Once the server was told to cancel, its answer has to be read, whoever was cancelled here. */
+    lido__wait answer = {.kind = LIDO__WAIT_DESCRIPTOR,
+                         .descriptor = PQsocket(connection->wire),
+                         .read = true,
+                         .write = write,
+                         .firm = connection->timed_out,
+                         .watch = &connection->watch};
     if (deadline != connection->judged_deadline) { /* many statements of one tick share theirs: judged once */
         connection->judged_deadline = deadline;
         connection->far = deadline - lido__clock_recent_us() >= WATCHED_FROM_US;
     }
     if (!connection->base.watched || !connection->far || deadline == LIDO__NO_DEADLINE)
-        return lido__await_descriptor(socket, true, write, deadline);
+        return lido__await(&answer, deadline);
     atomic_store_explicit(&connection->base.wait_until, deadline, memory_order_release);
-    lido__await_outcome outcome = lido__await_descriptor(socket, true, write, LIDO__NO_DEADLINE);
+    lido__await_outcome outcome = lido__await(&answer, LIDO__NO_DEADLINE);
     atomic_store_explicit(&connection->base.wait_until, LIDO__NO_DEADLINE, memory_order_release);
     return outcome;
 }
@@ -63,7 +70,8 @@ static void fault_no_answer(postgres_connection *connection, lido_error *error) 
     lido__fault_hint(error, "the connection is given up; check the network and the server");
 }
 
-/* The deadline has passed: once, the server is told; the second time, the connection is given up. */
+/* The deadline has passed, or the task was cancelled: once, the server is told; the second time, the connection is
+ * given up. */
 static bool give_up(postgres_connection *connection, lido_error *error) {
     if (!connection->timed_out) {
         connection->timed_out = true;
@@ -104,10 +112,13 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
                 connection)) /* then it forgets that a Sync came, and would wait for it for ever */
             break;
         lido__await_outcome outcome = wait_for_server(connection, unsent > 0);
-        if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
+        bool in_vain = outcome == LIDO__AWAIT_TIMED_OUT || outcome == LIDO__AWAIT_CANCELLED;
+        if (in_vain && give_up(connection, error))
             return NULL;
+        if (outcome == LIDO__AWAIT_REFUSED && !lido__await_may_wait(error))
+            break;
         /* Reading first: the server may wait for us to read before it reads more. */
-        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0) {
+        if (!in_vain && PQconsumeInput(connection->wire) == 0) {
             if (is_late(connection)) /* who has broken it is the keeper, to whom a far deadline was left */
                 fault_no_answer(connection, error);
             break;

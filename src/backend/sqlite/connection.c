@@ -72,17 +72,16 @@ bool lido__sqlite_must_stop(sqlite_connection *connection) {
     return true;
 }
 
-/* SQLite calls this while a statement runs. */
+/* SQLite calls this while a statement runs: lets other tasks run, too, if this is the loop's thread. */
 static int look_at_deadline(void *argument) {
-    return lido__sqlite_must_stop(argument);
+    return lido__sqlite_must_stop(argument) || lido__await_yield() != LIDO__AWAIT_READY;
 }
 
 /* After a commit: to give up is no error. */
 static int wait_for_checkpoint(const sqlite_connection *connection, int64_t now) {
     if (now >= connection->checkpoint_ends || atomic_load_explicit(&connection->base.stop, memory_order_relaxed))
         return 0;
-    lido__await_moment(now + CHECKPOINT_INTERVAL_US);
-    return 1;
+    return lido__await_moment(now + CHECKPOINT_INTERVAL_US) == LIDO__AWAIT_TIMED_OUT && lido__await_may_wait(NULL);
 }
 
 /* SQLite calls this when another connection holds the lock: waits a moment, or gives up with SQLITE_BUSY. */
@@ -102,8 +101,9 @@ static int wait_for_lock(void *argument, int times) {
         connection->timed_out = now >= connection->deadline;
         return 0;
     }
-    lido__await_moment(now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up);
-    return 1;
+    return lido__await_moment(now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up) ==
+               LIDO__AWAIT_TIMED_OUT &&
+           lido__await_may_wait(NULL);
 }
 
 static bool pragma(sqlite_connection *connection, lido_error *error, const char *format, ...) LIDO_FORMAT(3, 4);
@@ -164,8 +164,9 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
            pragma(connection, error, "SELECT count(*) FROM sqlite_schema");
 }
 
-static void close_connection(lido__connection *base) {
-    sqlite_connection *connection = (sqlite_connection *)base;
+static void close_handle(void *argument, int worth) {
+    sqlite_connection *connection = argument;
+    (void)worth;
     lido__cached_statement *cached;
     while (connection->statements.buckets != NULL && (cached = connection->statements.oldest) != NULL) {
         lido__statement_cache_remove(&connection->statements, cached);
@@ -180,6 +181,17 @@ static void close_connection(lido__connection *base) {
     lido__patterns_free(connection->patterns);
     free(connection->functions);
     free(connection);
+}
+
+/* The last one that is closed copies the whole WAL into the file. */
+static void close_connection(lido__connection *base) {
+    sqlite_connection *connection = (sqlite_connection *)base;
+    lido__wait closing = {.kind = LIDO__WAIT_CALL,
+                          .call = close_handle,
+                          .argument = connection,
+                          .in_place = connection->in_place,
+                          .firm = true};
+    lido__await(&closing, LIDO__NO_DEADLINE);
 }
 
 static int open_handle(const lido__config *config, const memory_database *memory, sqlite3 **handle) {
@@ -200,6 +212,32 @@ static void blame_connect_timeout(const sqlite_connection *connection, lido_erro
     lido__fault_field(error->hint, sizeof error->hint, "end the other's transaction sooner, or raise connect_timeout");
 }
 
+static bool runs_in_place(const lido__config *config) {
+    return strcmp(config->offload, "never") == 0 || (strcmp(config->offload, "auto") == 0 && config->database == NULL);
+}
+
+typedef struct opening {
+    sqlite_connection *connection;
+    void *database;
+    lido_error *error;
+} opening;
+
+static void open_and_configure(void *argument, int worth) {
+    const opening *wanted = argument;
+    sqlite_connection *connection = wanted->connection;
+    (void)worth;
+    int code = open_handle(connection->config, wanted->database, &connection->handle);
+    if (code == SQLITE_OK)
+        configure(connection, wanted->error);
+    else
+        lido__sqlite_fault(connection, code, false, wanted->error);
+}
+
+/* There may be no handle to interrupt yet. */
+static void stop_opening(void *argument) {
+    atomic_store_explicit(&((const opening *)argument)->connection->base.stop, true, memory_order_relaxed);
+}
+
 static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
     sqlite_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
@@ -212,9 +250,11 @@ static lido__connection *open_connection(const lido__config *config, void *datab
     connection->config = config;
     connection->log = database != NULL ? &((memory_database *)database)->log : NULL;
     connection->deadline = lido__deadline_in_ms(config->connect_timeout_ms);
-    int code = open_handle(config, database, &connection->handle);
-    bool open = code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
-    if (!open || !configure(connection, error)) {
+    connection->in_place = runs_in_place(config);
+    opening wanted = {connection, database, error};
+    if (lido__await_call(open_and_configure, stop_opening, &wanted, connection->in_place) != LIDO__AWAIT_READY)
+        lido__await_may_wait(error);
+    if (error->status != LIDO_OK) {
         blame_connect_timeout(connection, error);
         lido__fault_doing(error, "opening the database");
         close_connection(&connection->base);
@@ -227,9 +267,14 @@ static bool alive(lido__connection *connection) {
     return !connection->broken;
 }
 
+void lido__sqlite_interrupt(sqlite_connection *connection) {
+    atomic_store_explicit(&connection->base.stop, true, memory_order_relaxed);
+    sqlite3_interrupt(connection->handle);
+}
+
 static void cancel(lido__connection *base, bool give_up) {
     (void)give_up;
-    sqlite3_interrupt(((sqlite_connection *)base)->handle);
+    lido__sqlite_interrupt((sqlite_connection *)base);
 }
 
 static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {

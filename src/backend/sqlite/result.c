@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
+enum { AHEAD_BYTES_MOST = 64 * 1024 };
+
 /* A row read at once: a link of a list in the arena. */
 typedef struct stored_row {
     struct stored_row *next;
@@ -15,9 +17,11 @@ typedef struct stored_rows {
     const char *names;           /* the columns', as the statement has them; it may go before the rows do */
     sqlite_statement *streaming; /* NULL: all rows are in the list */
     lido_value *values;          /* of a stream's current row */
-    bool first_stepped;          /* a stream's first row is there already */
+    stored_row *ahead;           /* rows of a stream that were stepped through already, in `row` */
+    bool stepped;                /* a step was made after those that nobody has heard of, */
+    int code;                    /* and this is what SQLite said of it */
     int64_t changes;             /* the connection's total before a stream began */
-    lido__arena row;             /* a stream's current texts that had to be made */
+    lido__arena row;             /* a stream's current texts that had to be made, and the rows ahead */
 } stored_rows;
 
 static const char *column_name(const lido__result *result, size_t index) {
@@ -54,6 +58,7 @@ static int end_stream(lido__result *result) {
     stored_rows *rows = result->state;
     sqlite_connection *connection = (sqlite_connection *)result->connection;
     if (rows->streaming != NULL) {
+        rows->ahead = NULL;
         lido__sqlite_statement_finish(connection, rows->streaming);
         rows->streaming = NULL;
         connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
@@ -62,53 +67,134 @@ static int end_stream(lido__result *result) {
     return 0;
 }
 
-static int step_stream(lido__result *result, const lido_value **row, lido_error *error) {
+/* One step of a stream; or as many as are worth it where each call costs something, the rows being copied. */
+typedef struct stepping {
+    lido__result *result;
+    bool out_of_memory;
+} stepping;
+
+static stored_row *store_row(lido__arena *arena, const sqlite_statement *statement) {
+    stored_row *row = lido__arena_allocate(arena, sizeof *row + sizeof(lido_value) * (size_t)statement->columns);
+    if (row == NULL || !lido__sqlite_read_row(statement, arena, true, row->values))
+        return NULL;
+    row->next = NULL;
+    return row;
+}
+
+/* Texts and blobs; what a value takes besides is not worth counting. */
+static size_t row_bytes(const stored_row *row, int columns) {
+    size_t bytes = 0;
+    for (int i = 0; i < columns; i++)
+        bytes += row->values[i].size;
+    return bytes;
+}
+
+static void step_on(void *argument, int worth) {
+    stepping *wanted = argument;
+    stored_rows *rows = wanted->result->state;
+    stored_row **link = &rows->ahead;
+    size_t bytes = 0;
+    rows->code = sqlite3_step(rows->streaming->handle);
+    for (int i = 1; i < worth && rows->code == SQLITE_ROW && bytes < AHEAD_BYTES_MOST; i++) {
+        stored_row *row = store_row(&rows->row, rows->streaming);
+        wanted->out_of_memory = row == NULL;
+        if (row == NULL)
+            return;
+        *link = row;
+        link = &row->next;
+        bytes += row_bytes(row, rows->streaming->columns);
+        rows->code = sqlite3_step(rows->streaming->handle);
+    }
+    rows->stepped = true;
+}
+
+static void interrupt_stepping(void *argument) {
+    lido__sqlite_interrupt((sqlite_connection *)((const stepping *)argument)->result->connection);
+}
+
+static int fail_stream(lido__result *result) {
+    end_stream(result);
+    return -1;
+}
+
+/* False with *error set. */
+static bool make_step(lido__result *result, lido_error *error) {
     stored_rows *rows = result->state;
     sqlite_connection *connection = (sqlite_connection *)result->connection;
-    if (rows->streaming == NULL)
-        return 0;
-    int code = SQLITE_ROW;
-    if (!rows->first_stepped) {
-        connection->timed_out = false;
-        connection->deadline = lido__deadline_in_ms(result->timeout_ms);
-        code = sqlite3_step(rows->streaming->handle);
-    }
-    rows->first_stepped = false;
-    if (code == SQLITE_DONE && sqlite3_total_changes64(connection->handle) != rows->changes)
+    stepping wanted = {.result = result};
+    lido__arena_reset(&rows->row);
+    connection->timed_out = false;
+    connection->deadline = lido__await_deadline(lido__deadline_in_ms(result->timeout_ms));
+    if (lido__await_call(step_on, interrupt_stepping, &wanted, connection->in_place) != LIDO__AWAIT_READY)
+        return lido__await_may_wait(error);
+    return !wanted.out_of_memory || lido__fault_memory(error, "reading a row");
+}
+
+static int take_row_ahead(stored_rows *rows, const lido_value **row) {
+    *row = rows->ahead->values;
+    rows->ahead = rows->ahead->next;
+    return 1;
+}
+
+/* The row that SQLite stands at, where no rows are ahead; or how the stream ends. */
+static int take_step(lido__result *result, const lido_value **row, lido_error *error) {
+    stored_rows *rows = result->state;
+    sqlite_connection *connection = (sqlite_connection *)result->connection;
+    rows->stepped = false;
+    if (rows->code == SQLITE_DONE && sqlite3_total_changes64(connection->handle) != rows->changes)
         result->affected = sqlite3_changes64(connection->handle); /* which SQLite counts only now */
-    if (code == SQLITE_DONE)
+    if (rows->code == SQLITE_DONE)
         return end_stream(result);
     lido__arena_reset(&rows->row);
-    if (code == SQLITE_ROW && lido__sqlite_read_row(rows->streaming, &rows->row, false, rows->values)) {
+    if (rows->code == SQLITE_ROW && lido__sqlite_read_row(rows->streaming, &rows->row, false, rows->values)) {
         *row = rows->values;
         return 1;
     }
-    if (code == SQLITE_ROW)
+    if (rows->code == SQLITE_ROW)
         lido__fault_memory(error, "reading a row");
     else
-        lido__sqlite_fault(connection, code, false, error);
-    end_stream(result);
-    return -1;
+        lido__sqlite_fault(connection, rows->code, false, error);
+    return fail_stream(result);
+}
+
+static int step_stream(lido__result *result, const lido_value **row, lido_error *error) {
+    stored_rows *rows = result->state;
+    if (rows->ahead != NULL)
+        return take_row_ahead(rows, row);
+    if (rows->streaming == NULL)
+        return 0;
+    if (!rows->stepped && !make_step(result, error))
+        return fail_stream(result);
+    return rows->ahead != NULL ? take_row_ahead(rows, row) : take_step(result, row, error);
+}
+
+static void step_to_end(void *argument, int worth) {
+    stored_rows *rows = ((const stepping *)argument)->result->state;
+    (void)worth;
+    if (!rows->stepped || rows->code == SQLITE_ROW)
+        do
+            rows->code = sqlite3_step(rows->streaming->handle);
+        while (rows->code == SQLITE_ROW);
 }
 
 /* What writes is run to its end: only there does SQLite say whether it stands. */
 static bool release_stream(lido__result *result, lido_error *error) {
     stored_rows *rows = result->state;
     sqlite_connection *connection = (sqlite_connection *)result->connection;
-    int code = SQLITE_DONE;
+    bool done = true;
     if (rows->streaming != NULL && !sqlite3_stmt_readonly(rows->streaming->handle)) {
+        stepping wanted = {.result = result};
         connection->timed_out = false;
         connection->deadline = lido__deadline_in_ms(result->timeout_ms);
-        do
-            code = sqlite3_step(rows->streaming->handle);
-        while (code == SQLITE_ROW);
-        if (code != SQLITE_DONE)
-            lido__sqlite_fault(connection, code, false, error);
-        else
+        lido__await_call(step_to_end, interrupt_stepping, &wanted, connection->in_place);
+        done = rows->code == SQLITE_DONE;
+        if (done)
             result->affected = sqlite3_changes64(connection->handle);
+        else
+            lido__sqlite_fault(connection, rows->code, false, error);
     }
     end_stream(result);
-    return code == SQLITE_DONE;
+    return done;
 }
 
 /* The statement stays behind with its connection. */
@@ -134,15 +220,6 @@ static stored_rows *result_begin(lido__result *result, const sqlite_statement *s
     return rows;
 }
 
-static stored_row *store_row(lido__result *result, const sqlite_statement *statement) {
-    stored_row *row =
-        lido__arena_allocate(&result->arena, sizeof *row + sizeof(lido_value) * (size_t)statement->columns);
-    if (row == NULL || !lido__sqlite_read_row(statement, &result->arena, true, row->values))
-        return NULL;
-    row->next = NULL;
-    return row;
-}
-
 bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
                               lido_error *error) {
     lido__result *result = operation->result;
@@ -156,7 +233,7 @@ bool lido__sqlite_read_result(sqlite_connection *connection, sqlite_statement *s
     for (; code == SQLITE_ROW; code = sqlite3_step(statement->handle)) {
         if (result == NULL)
             continue;
-        stored_row *row = store_row(result, statement);
+        stored_row *row = store_row(&result->arena, statement);
         if (row == NULL)
             return lido__fault_memory(error, "reading the rows");
         if (last == NULL)
@@ -187,7 +264,8 @@ bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *s
     result->connection = &connection->base;
     result->row_count = -1;
     rows->streaming = statement;
-    rows->first_stepped = code == SQLITE_ROW;
+    rows->stepped = true;
+    rows->code = code;
     rows->changes = changes;
     rows->row = (lido__arena)LIDO__ARENA_INIT;
     if (code == SQLITE_DONE)

@@ -184,14 +184,20 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
     return false;
 }
 
-bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
-    sqlite_connection *connection = (sqlite_connection *)base;
-    connection->timed_out = false;
-    connection->deadline = batch->deadline;
-    batch->failed = batch->count;
-    if (base->functions != NULL && !lido__sqlite_register_new(connection, batch->error)) {
+/* A batch and what it is run on; its argument on whichever thread it is run. */
+typedef struct batch_run {
+    sqlite_connection *connection;
+    lido__batch *batch;
+} batch_run;
+
+static void run_batch(void *argument, int worth) {
+    const batch_run *run = argument;
+    sqlite_connection *connection = run->connection;
+    lido__batch *batch = run->batch;
+    (void)worth;
+    if (connection->base.functions != NULL && !lido__sqlite_register_new(connection, batch->error)) {
         batch->failed = 0;
-        return false;
+        return;
     }
     for (size_t i = 0; i < batch->count; i++) {
         lido__operation *operation = &batch->operations[i];
@@ -202,8 +208,24 @@ bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
             batch->failed = i;
     }
     /* Some errors make SQLite roll the whole transaction back by itself. */
-    base->in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
-    if (!base->in_transaction)
+    connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
+    if (!connection->base.in_transaction)
         connection->read_only = false;
+}
+
+static void interrupt_batch(void *argument) {
+    lido__sqlite_interrupt(((const batch_run *)argument)->connection);
+}
+
+/* What is set here, and not where the batch is run, is set before anybody can interrupt it. */
+bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
+    batch_run run = {.connection = (sqlite_connection *)base, .batch = batch};
+    run.connection->timed_out = false;
+    run.connection->deadline = batch->deadline;
+    batch->failed = batch->count;
+    if (lido__await_call(run_batch, interrupt_batch, &run, run.connection->in_place) != LIDO__AWAIT_READY) {
+        lido__await_may_wait(batch->error);
+        batch->failed = 0;
+    }
     return batch->failed == batch->count;
 }

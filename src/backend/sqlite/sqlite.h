@@ -1,14 +1,15 @@
 /* What the files of the SQLite backend share: the connection, its prepared statements, and who does what.
  *
  * connection.c opens and closes; run.c runs operations, bulk.c those with many rows; values.c binds parameters and
- * reads values; result.c hands out rows; errors.c puts SQLite's codes into lido's words; functions.h is about functions;
- * fork.c is for children. An in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c;
+ * reads values; result.c hands out rows; errors.c puts SQLite's codes into lido's words; functions.h is about
+ * functions; fork.c is for children. An in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c;
  * checkpoint.c keeps its log short. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
 #include <sqlite3.h>
 
+#include "await/await.h"
 #include "backend/backend.h"
 #include "backend/statement_cache.h"
 
@@ -48,6 +49,7 @@ typedef struct sqlite_connection {
     int64_t busy_since;                    /* when it began to wait for a lock */
     int64_t checkpoint_ends;               /* when it must stop waiting, while it waits for readers; else 0 */
     bool timed_out;                        /* the progress handler stopped it */
+    bool in_place;                         /* in a task its work is short enough for the loop's thread */
     bool read_only;                        /* the open transaction must not write */
     bool moment_known;                     /* `moment` is the transaction's */
     lido_time moment;                      /* what now() gives */
@@ -89,6 +91,9 @@ sqlite_statement *lido__sqlite_statement_for(sqlite_connection *connection, cons
 
 /* Runs an operation's statement once for each row of its bulk. */
 bool lido__sqlite_insert_rows(sqlite_connection *connection, lido__operation *operation, lido_error *error);
+
+/* Makes what runs on the connection stop. From any thread. */
+void lido__sqlite_interrupt(sqlite_connection *connection);
 
 /* The end of one run of a statement: borrowed values may go. */
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
