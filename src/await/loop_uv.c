@@ -12,10 +12,7 @@ typedef struct uv_host {
     int closing; /* handles that libuv has not let go of */
 } uv_host;
 
-static void turn(lido_loop *loop) {
-    if (atomic_load_explicit(&loop->stopping, memory_order_relaxed) && loop->running)
-        uv_stop(loop->uv);
-    lido_loop_turn(loop);
+static void stop_if_asked(const lido_loop *loop) {
     if (atomic_load_explicit(&loop->stopping, memory_order_relaxed) && loop->running)
         uv_stop(loop->uv);
 }
@@ -23,11 +20,15 @@ static void turn(lido_loop *loop) {
 static void on_descriptor(uv_poll_t *poll, int status, int events) {
     (void)status;
     (void)events;
-    turn(((uv_host *)poll->data)->loop);
+    lido_loop *loop = ((uv_host *)poll->data)->loop;
+    lido_loop_turn(loop);
+    stop_if_asked(loop);
 }
 
 static void on_timer(uv_timer_t *timer) {
-    turn(((uv_host *)timer->data)->loop);
+    lido_loop *loop = ((uv_host *)timer->data)->loop;
+    lido_loop_timed_out(loop);
+    stop_if_asked(loop);
 }
 
 static void on_closed(uv_handle_t *handle) {

@@ -188,6 +188,14 @@ void lido_loop_turn(lido_loop *loop) {
     lido__loop_tell_busy(loop);
 }
 
+/* The host's clock may be coarser than ours, and its timer early: so it is forgotten, and set anew after the turn. */
+void lido_loop_timed_out(lido_loop *loop) {
+    if (loop == NULL || !lido__loop_is_mine(loop))
+        return;
+    loop->host_timer = LIDO__NO_DEADLINE;
+    lido_loop_turn(loop);
+}
+
 void lido__loop_drain(lido_loop *loop) {
     begin(loop);
     while (atomic_load_explicit(&loop->tasks, memory_order_relaxed) > 0) {

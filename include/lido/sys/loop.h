@@ -18,8 +18,8 @@ typedef struct lido_loop_operations {
      * as it can be (level-triggered). Returns what the others are called with; NULL: it cannot be done. */
     void *(*open)(void *host, lido_loop *loop, int descriptor);
 
-    /* Calls lido_loop_turn(loop) once, in `ms` milliseconds or a little later. There is one timer: it replaces the
-     * one set before. -1: not at all any more. */
+    /* Calls lido_loop_timed_out(loop) once, in about `ms` milliseconds. There is one timer: it replaces the one set
+     * before. -1: not at all any more. */
     void (*timer)(void *opened, int64_t ms);
 
     /* Whether there are tasks. A host that ends when it has nothing more to do should go on as long as there are.
@@ -38,6 +38,9 @@ LIDO_API lido_loop *lido_loop_attach(const lido_loop_operations *operations, voi
 /* Lets the tasks run that can, for a moment; if some still can then, the descriptor stays readable. For adapters, on
  * the loop's thread. Calling it too often does no harm. Never waits. */
 LIDO_API void lido_loop_turn(lido_loop *loop);
+
+/* The same, when the timer has run out; if it did too early, it is set again. */
+LIDO_API void lido_loop_timed_out(lido_loop *loop);
 
 LIDO_END_C
 
