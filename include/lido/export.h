@@ -16,9 +16,11 @@
 #ifdef __cplusplus
 #define LIDO_BEGIN_C extern "C" {
 #define LIDO_END_C }
+#define LIDO_CAST(type, value) static_cast<type>(value)
 #else
 #define LIDO_BEGIN_C
 #define LIDO_END_C
+#define LIDO_CAST(type, value) ((type)(value))
 #endif
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef LIDO_SYS_LOOP_H
 #define LIDO_SYS_LOOP_H
 
+#include <stdint.h>
+
 #include <lido/loop.h>
 
 LIDO_BEGIN_C
