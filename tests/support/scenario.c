@@ -21,6 +21,7 @@ typedef struct run {
 static const char *const database_names[DATABASES] = {"sqlite-file", "sqlite-memory", "postgres"};
 
 static run *running;
+static lido_loop *loop; /* of the task it is in */
 static char trace[TRACE_MOST];
 static size_t trace_size;
 static pthread_mutex_t trace_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,6 +54,10 @@ const char *scenario_database(void) {
 
 bool scenario_in_task(void) {
     return running->in_task;
+}
+
+lido_loop *scenario_loop(void) {
+    return loop;
 }
 
 bool scenario_is_postgres(void) {
@@ -152,7 +157,7 @@ static void *tell_in_task(void *engine) {
 /* The same story as in a thread, in a task that has the loop for itself; its stack is of the ordinary size. */
 static void tell_on_loop(lido_engine *engine) {
     lido_error error;
-    lido_loop *loop = lido_loop_new(NULL, &error);
+    loop = lido_loop_new(NULL, &error);
     assert_non_null(loop);
     lido_task *task = lido_spawn_with(loop, &(lido_task_options){.name = running->told->title}, tell_in_task, engine);
     assert_non_null(task);
@@ -176,23 +181,32 @@ static void run_one(void **state) {
     assert_string_equal(trace, of->told->expected);
 }
 
-int scenarios_run(const char *group, const scenario *scenarios, size_t count) {
-    struct CMUnitTest *tests = calloc(count * WAYS, sizeof *tests);
-    run *runs = calloc(count * WAYS, sizeof *runs);
-    char(*titles)[160] = calloc(count * WAYS, sizeof *titles);
+/* Those of the ways, on each database, from `first` on. */
+static int run_ways(const char *group, const scenario *scenarios, size_t count, size_t first) {
+    size_t ways = WAYS - first;
+    struct CMUnitTest *tests = calloc(count * ways, sizeof *tests);
+    run *runs = calloc(count * ways, sizeof *runs);
+    char(*titles)[160] = calloc(count * ways, sizeof *titles);
     if (tests == NULL || runs == NULL || titles == NULL)
         return 1;
-    for (size_t i = 0; i < count * WAYS; i++) {
-        runs[i].told = &scenarios[i / WAYS];
-        runs[i].database = (int)(i % DATABASES);
-        runs[i].in_task = i % WAYS >= DATABASES;
+    for (size_t i = 0; i < count * ways; i++) {
+        size_t way = first + i % ways;
+        runs[i] = (run){.told = &scenarios[i / ways], .database = (int)(way % DATABASES), .in_task = way >= DATABASES};
         snprintf(titles[i], sizeof titles[i], "%s, on %s%s", runs[i].told->title, database_names[runs[i].database],
                  runs[i].in_task ? ", in a task" : "");
         tests[i] = (struct CMUnitTest){titles[i], run_one, set_up, tear_down, &runs[i]};
     }
-    int failed = _cmocka_run_group_tests(group, tests, count * WAYS, NULL, NULL);
+    int failed = _cmocka_run_group_tests(group, tests, count * ways, NULL, NULL);
     free(titles);
     free(runs);
     free(tests);
     return failed;
+}
+
+int scenarios_run(const char *group, const scenario *scenarios, size_t count) {
+    return run_ways(group, scenarios, count, 0);
+}
+
+int task_scenarios_run(const char *group, const scenario *scenarios, size_t count) {
+    return run_ways(group, scenarios, count, DATABASES);
 }

@@ -27,6 +27,9 @@ typedef struct scenario {
 /* Runs each scenario on each database as a test of its own. Returns what main should. */
 int scenarios_run(const char *group, const scenario *scenarios, size_t count);
 
+/* The same for stories that can only be told in a task. */
+int task_scenarios_run(const char *group, const scenario *scenarios, size_t count);
+
 /* Adds a line to the trace. From any thread; the order is the story's to keep. */
 void saw(const char *format, ...) LIDO_FORMAT(1, 2);
 
@@ -38,7 +41,8 @@ void saw_error(const lido_session *session);
 const char *scenario_url(void);
 const char *scenario_database(void);
 bool scenario_is_postgres(void);
-bool scenario_in_task(void); /* else in a thread */
+bool scenario_in_task(void);    /* else in a thread */
+lido_loop *scenario_loop(void); /* whose task it is; for spawning others */
 
 /* Opens another engine on the story's database; fails the test if that fails. SQLite in memory gives a new, empty
  * one. */
