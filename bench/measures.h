@@ -4,17 +4,22 @@
 
 #include "harness.h"
 
+extern const bench_measure bench_bulk[];
+extern const bench_measure bench_loop_stall[];
 extern const bench_measure bench_memory[];
 extern const bench_measure bench_pg_select[];
 extern const bench_measure bench_pg_session[];
+extern const bench_measure bench_pg_tasks[];
 extern const bench_measure bench_pg_threads[];
 extern const bench_measure bench_pg_transaction[];
 extern const bench_measure bench_pool[];
-extern const bench_measure bench_sqlite_select[];
 extern const bench_measure bench_regexp[];
-extern const bench_measure bench_sqlite_session[];
-extern const bench_measure bench_sqlite_writers[];
 extern const bench_measure bench_sqlite_insert[];
-extern const bench_measure bench_bulk[];
+extern const bench_measure bench_sqlite_select[];
+extern const bench_measure bench_sqlite_session[];
+extern const bench_measure bench_sqlite_task[];
+extern const bench_measure bench_sqlite_writers[];
+extern const bench_measure bench_task_switch[];
+extern const bench_measure bench_task_waiters[];
 
 #endif

@@ -7,8 +7,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "await/loop.h"
 #include "await/offload.h"
-#include "await/task.h"
 #include "base/clock.h"
 #include "base/fault.h"
 
@@ -72,6 +72,7 @@ lido__await_outcome lido__await_yield(void) {
     lido_task *task = lido__here_now.task;
     if (task == NULL)
         return LIDO__AWAIT_READY;
+    task->loop->in_haste = true;
     lido__task_yield(task);
     if (task->firm > 0)
         return LIDO__AWAIT_READY;

@@ -50,6 +50,7 @@ struct lido_loop {
     lido__poller poller;
     int wake_descriptor; /* an eventfd: readable as long as a turn is wanted */
     bool turning;
+    bool in_haste; /* tasks that take their time have run: look at timers and descriptors first, before any run again */
 
     atomic_size_t tasks;
     atomic_bool signalled; /* the eventfd has been written to */

@@ -151,8 +151,12 @@ static bool run_round(lido_loop *loop, int ms) {
     bool ran = false;
     read_inbox(loop);
     fire_timers(loop);
-    for (int run = 0; run < RUNS_MOST && run_ready(loop); run++)
+    int64_t tick = lido__clock_recent_us();
+    loop->in_haste = false;
+    for (int run = 0; run < RUNS_MOST && !loop->in_haste && run_ready(loop); run++) {
         ran = true;
+        loop->in_haste = loop->in_haste || lido__clock_recent_us() != tick;
+    }
     return ran || told > 0;
 }
 

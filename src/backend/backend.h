@@ -27,7 +27,7 @@ typedef struct lido__result lido__result;
 /* Who has a connection; written by who takes it, read by anybody. */
 typedef struct lido__holder {
     _Atomic(const void *) session;
-    atomic_uint_fast64_t owner; /* the session's thread */
+    atomic_uint_fast64_t owner; /* the session's thread or task */
     _Atomic(const char *) file; /* taken where */
     atomic_int line;
     atomic_int_fast64_t since;

@@ -90,10 +90,22 @@ static bool waits(const lido__pool *pool, uint64_t owner) {
     return at != NULL;
 }
 
+static bool holds(const lido__pool *pool, uint64_t owner) {
+    lido__holding holding;
+    unsigned place = 0;
+    for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL;)
+        if (lido__hold_read(at, &holding) && holding.lease.owner == owner)
+            return true;
+    return false;
+}
+
+/* Only one who holds a connection can close the circle; so that of thousands who hold none, nobody looks at all others. */
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error) {
     int held = 0;
     lido__holding holding;
     unsigned place = 0;
+    if (!holds(pool, owner))
+        return false;
     for (const lido__connection *at; (at = lido__places_next(&pool->places, &place)) != NULL; held++)
         if (!lido__hold_read(at, &holding) || (holding.lease.owner != owner && !waits(pool, holding.lease.owner)))
             return false;
