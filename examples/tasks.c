@@ -1,6 +1,7 @@
-/* A hundred tasks on one thread, each with a session of its own: the code of list_price is what it would be in a thread.
+/* A hundred tasks on one thread, each with a session of its own: the code of list_price is what it would be in a
+ * thread.
  *
- *     examples/tasks              on SQLite in memory, or as DATABASE_URL says */
+ * examples/tasks              on SQLite in memory, or as DATABASE_URL says */
 #include <stdio.h>
 #include <stdlib.h>
 
