@@ -167,9 +167,9 @@ int main(void) {
         cmocka_unit_test(a_moment_is_waited_for),
         cmocka_unit_test(a_descriptor_is_waited_for),
         cmocka_unit_test(a_waker_is_waited_for),
+        cmocka_unit_test(work_is_done_in_place_where_no_thread_is_to_be_had), /* while no idle thread is kept */
         cmocka_unit_test(work_is_done_by_another_thread),
         cmocka_unit_test(work_that_takes_too_long_is_left_alone),
-        cmocka_unit_test(work_is_done_in_place_where_no_thread_is_to_be_had),
         cmocka_unit_test(each_thread_is_somebody_else),
     };
     return cmocka_run_group_tests_name("await", tests, NULL, NULL);
