@@ -22,7 +22,7 @@ struct uv_loop_s;
 
 /* All zero is the default. */
 typedef struct lido_loop_options {
-    size_t stack_size;  /* of each task, in bytes; 0: 64 KiB; 16 KiB at least. What is not touched takes no memory */
+    size_t stack_size;  /* of each task, in bytes; 0: 64 KiB; 32 KiB at least. What is not touched takes no memory */
     size_t stacks_kept; /* of tasks that have ended, for those that come; 0: 64 */
 } lido_loop_options;
 

@@ -78,11 +78,10 @@ static void trampoline(unsigned high, unsigned low) {
     }
 }
 
-/* Lets it run into its trampoline and come back. */
-static bool start(lido__coroutine *started) {
+/* Lets it run into its trampoline and come back: `here` is the stack that this runs on, and its `back`. */
+static bool start(lido__coroutine *started, lido__coroutine *here) {
     ucontext_t fresh;
     ucontext_t unused;
-    lido__coroutine here = {.run = NULL};
     uintptr_t bits = (uintptr_t)started;
     if (getcontext(&fresh) != 0)
         return false;
@@ -90,12 +89,11 @@ static bool start(lido__coroutine *started) {
     fresh.uc_stack.ss_size = started->stack.size;
     fresh.uc_link = NULL;
     makecontext(&fresh, (void (*)(void))trampoline, 2, (unsigned)(bits >> 32), (unsigned)(bits & UINT32_MAX));
-    started->back = &here;
-    if (_setjmp(here.context) == 0) {
-        before_switch(&here, started);
+    if (_setjmp(here->context) == 0) {
+        before_switch(here, started);
         swapcontext(&unused, &fresh);
     }
-    after_switch(&here);
+    after_switch(here);
     return true;
 }
 
@@ -116,6 +114,7 @@ static void coroutine_free(lido__coroutine *freed) {
 }
 
 static lido__coroutine *coroutine_new(size_t stack_size) {
+    lido__coroutine here = {.run = NULL};
     lido__coroutine *made = calloc(1, sizeof *made);
     if (made == NULL || !lido__stack_map(&made->stack, stack_size)) {
         free(made);
@@ -124,7 +123,8 @@ static lido__coroutine *coroutine_new(size_t stack_size) {
 #ifdef LIDO__THREAD_SANITIZER
     made->fiber = __tsan_create_fiber(0);
 #endif
-    if (start(made))
+    made->back = &here;
+    if (start(made, &here))
         return made;
     lido__stack_unmap(&made->stack); /* getcontext failed, which it does nowhere */
     free(made);

@@ -11,7 +11,7 @@ typedef struct lido__stack {
     unsigned valgrind;
 } lido__stack;
 
-enum { LIDO__STACK_LEAST = 16 * 1024, LIDO__STACK_DEFAULT = 64 * 1024 };
+enum { LIDO__STACK_LEAST = 32 * 1024 /* a connection over TLS takes 20 KiB */, LIDO__STACK_DEFAULT = 64 * 1024 };
 
 /* At least `size` bytes; false if there is no memory. Only what is touched takes any. */
 bool lido__stack_map(lido__stack *stack, size_t size);

@@ -99,7 +99,8 @@ static bool holds(const lido__pool *pool, uint64_t owner) {
     return false;
 }
 
-/* Only one who holds a connection can close the circle; so that of thousands who hold none, nobody looks at all others. */
+/* Only one who holds a connection can close the circle; so that of thousands who hold none, nobody looks at all
+ * others. */
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error) {
     int held = 0;
     lido__holding holding;
