@@ -206,6 +206,11 @@ static bool refuse_cancelled(lido__batch *batch) {
 
 /* A cancel that came before the statement would find nothing to stop at the database. */
 static bool run_unless_cancelled(lido__connection *connection, lido__batch *batch) {
+    if (connection->broken) { /* by a stream that was left early, and whose end the server did not tell */
+        batch->failed = 0;
+        return lido__fault(batch->error, LIDO_ERROR_DISCONNECTED,
+                           "the connection was given up before: nothing was run");
+    }
     if (atomic_load(&connection->stop))
         return refuse_cancelled(batch);
     return connection->backend->run(connection, batch);

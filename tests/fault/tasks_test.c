@@ -130,40 +130,12 @@ static void soak(const char *url, proxy *between, lido_engine *witness) {
     print_message("%d committed, %d rolled back, %d unknown; %d cancelled\n", told[LIDO_OK], told[LIDO_ROLLED_BACK],
                   told[LIDO_UNKNOWN], among.cancelled);
     assert_true(told[LIDO_OK] > 0);
-}
-
-static void connect_once(void) {
-    if (getenv("LIDO_TEST_POSTGRES_URL") == NULL)
-        return;
-    lido_engine *engine = open_surely(postgres_url(), NULL);
-    run_surely(engine, "SELECT 1");
-    lido_engine_close(engine);
-}
-
-/* What the process keeps from its first loop and its first connection on, libuv's pipe and ours to nowhere, does not
- * count. */
-static int set_up(void **state) {
-    static int descriptors;
-    lido_loop_close(lido_loop_new(NULL, NULL));
-    connect_once();
-    descriptors = count_descriptors();
-    *state = &descriptors;
-    return make_folder(NULL);
-}
-
-/* The proxy closes its ends a little later. */
-static void expect_no_more_descriptors(const int *before) {
-    for (int i = 0; i < 200 && count_descriptors() > *before; i++)
-        lido_sleep(10);
-    assert_in_range(count_descriptors(), 0, *before);
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    return remove_folder(NULL);
+    if (between == NULL) /* a commit that is cancelled is answered all the same */
+        assert_int_equal(told[LIDO_UNKNOWN], 0);
 }
 
 static void on_postgres(void **state) {
+    (void)state;
     lido_engine *witness = open_surely(postgres_url(), NULL);
     run_surely(witness, "DROP TABLE IF EXISTS halves; CREATE TABLE halves (number bigint, half integer)");
     run_surely(witness, "CREATE INDEX halves_number ON halves (number)");
@@ -175,10 +147,10 @@ static void on_postgres(void **state) {
     }
     run_surely(witness, "DROP TABLE halves");
     lido_engine_close(witness);
-    expect_no_more_descriptors(*state);
 }
 
 static void on_a_file(void **state) {
+    (void)state;
     char url[URL_MOST];
     snprintf(url, sizeof url, "%s", file_url("halves.db"));
     lido_engine *witness = open_surely(url, NULL);
@@ -186,13 +158,17 @@ static void on_a_file(void **state) {
                "CREATE TABLE halves (number bigint, half integer); CREATE INDEX halves_number ON halves (number)");
     soak(url, NULL, witness);
     lido_engine_close(witness);
-    expect_no_more_descriptors(*state);
+}
+
+static int run_once(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_postgres),
+        cmocka_unit_test_setup_teardown(on_a_file, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(on_postgres, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(on_a_file, set_up, tear_down),
-    };
-    return soak_run_group_tests(tests);
+    lido_loop_close(lido_loop_new(NULL, NULL)); /* libuv keeps two descriptors from its first loop on */
+    return soak_run(run_once);
 }
