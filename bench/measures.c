@@ -2,22 +2,10 @@
 #include "measures.h"
 
 const bench_measure *const bench_measures[] = {
-    bench_pg_select,
-    bench_pg_threads,
-    bench_pg_session,
-    bench_pg_transaction,
-    bench_sqlite_select,
-    bench_sqlite_session,
-    bench_sqlite_insert,
-    bench_sqlite_writers,
-    bench_bulk,
-    bench_pool,
-    bench_regexp,
-    bench_memory,
-    bench_task_switch,
-    bench_task_waiters,
-    bench_pg_tasks,
-    bench_sqlite_task,
-    bench_loop_stall,
-    NULL,
+    bench_pg_select,      bench_pg_threads,     bench_pg_session,
+    bench_pg_transaction, bench_sqlite_select,  bench_sqlite_session,
+    bench_sqlite_insert,  bench_sqlite_writers, bench_bulk,
+    bench_pool,           bench_regexp,         bench_memory,
+    bench_task_switch,    bench_task_waiters,   bench_pg_tasks,
+    bench_sqlite_task,    bench_loop_stall,     NULL,
 };

@@ -62,7 +62,7 @@ struct lido_session {
     lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
 
-    bool supplies; /* a source of rows is asked for one: the program's, which must leave the session alone */
+    bool supplies;   /* a source of rows is asked for one: the program's, which must leave the session alone */
     lido__held held; /* by the task that opened it */
 
     bool block_runs; /* the block around this session has not reached its end */
