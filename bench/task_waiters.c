@@ -71,10 +71,8 @@ static void *hold_all(void *argument) {
     return NULL;
 }
 
-static bool lido_waits(void *opened, size_t operations, bench_context *context) {
-    job *my = opened;
+static bool run_crowd(job *my, bench_context *context) {
     size_t tasks = TASKS;
-    (void)operations;
     void *holding[] = {my, context, &tasks};
     my->begun = my->served = 0;
     my->in_order = true;
@@ -92,10 +90,16 @@ static bool lido_waits(void *opened, size_t operations, bench_context *context) 
     return !my->failed || bench_fail(context, "a statement failed");
 }
 
+static bool lido_waits(void *opened, size_t operations, bench_context *context) {
+    for (size_t i = 0; i < operations; i++)
+        if (!run_crowd(opened, context))
+            return false;
+    return true;
+}
+
 static bool raw_runs(void *opened, size_t operations, bench_context *context) {
     job *my = opened;
-    (void)operations;
-    for (size_t i = 0; i < TASKS; i++)
+    for (size_t i = 0; i < TASKS * operations; i++)
         if (!one_transaction(my->session))
             return bench_fail_lido(context, lido_error_of(my->session));
     return true;

@@ -8,7 +8,7 @@
 #include "await/loop.h"
 #include "base/clock.h"
 
-enum { ROUNDS_MOST = 32, RUNS_MOST = 16 };
+enum { ROUNDS_MOST = 32, RUNS_MOST = 64 };
 
 /* ---- The queue ---- */
 
