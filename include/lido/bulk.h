@@ -1,18 +1,18 @@
-/* Bulk: many rows into one table by one call, in the fastest way that the database has: binary COPY on PostgreSQL, one
- * statement prepared once on SQLite.
+/* Bulk: many rows into one table by one call, in the fastest way that the database has: binary COPY on PostgreSQL,
+ * one statement prepared once on SQLite.
  *
- * All rows go in or none: within the session's transaction, in which the call is like a statement; in autocommit mode
- * the call is a transaction of its own. Values become columns as those of lido_exec do. An error says
- * which row it befell (`row` of lido_error), if the database tells: PostgreSQL does not for a missing reference
- * among many rows, nor for a deferred constraint, which fails at the commit.
+ * * All rows go in or none: within the session's transaction, in which the call is like a statement; in autocommit
+ * mode the call is a transaction of its own. Values become columns as those of lido_exec do. An error says which row
+ * it befell (`row` of lido_error), if the database tells: PostgreSQL does not for a missing reference among many
+ * rows, nor for a deferred constraint, which fails at the commit.
  *
- * `table` and column names are as in SQL: items, shop.items; capitals fold to small letters, "Like This" in double
+ * * `table` and column names are as in SQL: items, shop.items; capitals fold to small letters, "Like This" in double
  * quotes does not. They go to the database quoted, so that a name such as order is good, and none can be more than a
  * name.
  *
- * The functions wait for the database, until the session's statement timeout, counted for the whole call; they need
- * memory for one row and some 100 KiB. They are for the session's own thread. Each returns how many rows it gave to
- * the database; 0 if it failed, and then the session has. No rows are no error, and nothing is asked of the
+ * * The functions wait for the database, until the session's statement timeout, counted for the whole call; they need
+ * memory for one row and some 100 KiB. They are for the session's own thread or task. Each returns how many rows it
+ * gave to the database; 0 if it failed, and then the session has. No rows are no error, and nothing is asked of the
  * database. */
 #ifndef LIDO_BULK_H
 #define LIDO_BULK_H
@@ -38,7 +38,7 @@ typedef enum lido_supply {
 /* Gives the next row: sets the values, one for each column. They are as the last call left them, NULL before the
  * first. Texts and blobs must live until the next call. When it fails, *why may be set to a text that says why, which
  * is copied at once. It may do what it likes, also with other sessions, but not with the one that inserts, whose
- * calls are refused meanwhile; and it must return. Runs on the thread that inserts. */
+ * calls are refused meanwhile; and it must return. Runs in the thread or task that inserts. */
 typedef lido_supply lido_row_source(void *argument, lido_value *row, const char **why);
 
 /* Inserts the rows that `source` gives until it has no more. */

@@ -68,8 +68,9 @@ typedef struct lido__connection {
     int64_t given_until; /* the keeper's: how long it has given a cancelled wait to end */
 } lido__connection;
 
-/* Rows for an operation to insert, whose statement would insert one of them. The backend asks for one after another, in
- * the place where the batch is run: `next` may call the program, which may wait and use other sessions. */
+/* Rows for an operation to insert, whose statement would insert one of them. The backend asks for one after another, as
+ * the task or thread that called it, and not on another thread: `next` may call the program, which may wait, and use
+ * other sessions of its own. */
 typedef struct lido__bulk {
     size_t columns;
     const char *const *names; /* the columns', as the database knows them */
@@ -79,6 +80,7 @@ typedef struct lido__bulk {
     /* Points *row to the next row's values, one for each column, which are fit to be sent and good until the next call.
      * 1: a row; 0: none is left; -1: *error says why. */
     int (*next)(struct lido__bulk *bulk, const lido_value **row, lido_error *error);
+    bool lasting;     /* the values stay until the operation is done; else until the next call */
     int64_t deadline; /* by which `next` must have given the last; the backend's to set before it asks for the first */
     int64_t given;    /* how many rows it has given; the number of the last one, from 1 */
     size_t bytes;     /* the texts and blobs of the last one together */

@@ -63,6 +63,8 @@ static inline bool lido__kind_is_plain(lido_kind kind) {
     return (unsigned)kind <= LIDO_KIND_INVALID && (kinds >> kind & 1) != 0;
 }
 
+/* Copies of values, with what they point to; NULL if memory ran out. What is copied must be fit to be sent. */
+lido_value *lido__values_copy(lido__arena *arena, size_t count, const lido_value *values);
 /* What is wrong with a text, json or numeric that is to go into a database, SQLite or another: "a text that is not
  * UTF-8; pass it as a blob". NULL: nothing. */
 const char *lido__text_problem(const lido_value *value, bool sqlite);

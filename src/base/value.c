@@ -1,4 +1,4 @@
-/* Values as such: the names of their kinds, and texts that no database takes. */
+/* Values as such: the names of their kinds, texts that no database takes, and copies. */
 #include <lido/value.h>
 
 #include <string.h>
@@ -69,4 +69,17 @@ const char *lido__text_problem(const lido_value *value, bool sqlite) {
     if (memchr(value->as.text, '\0', value->size) != NULL)
         return "a text with a NUL inside; pass it as a blob";
     return lido__utf8_valid(value->as.text, value->size) ? NULL : "a text that is not UTF-8; pass it as a blob";
+}
+
+lido_value *lido__values_copy(lido__arena *arena, size_t count, const lido_value *values) {
+    lido_value *copies = lido__arena_allocate(arena, count * sizeof *copies);
+    for (size_t i = 0; copies != NULL && i < count; i++) {
+        copies[i] = values[i];
+        if (!lido__kind_has_bytes(values[i].kind))
+            continue;
+        copies[i].as.text = lido__arena_copy(arena, values[i].as.text, values[i].size);
+        if (copies[i].as.text == NULL)
+            return NULL;
+    }
+    return copies;
 }

@@ -149,31 +149,19 @@ static int next_row(lido__bulk *bulk, const lido_value **row, lido_error *error)
 
 /* ---- Looking ahead ---- */
 
-static const lido_value *keep_row(insertion *in, const lido_value *row) {
-    size_t columns = in->bulk.columns;
-    lido_value *kept = lido__arena_allocate(&in->arena, columns * sizeof *kept);
-    for (size_t i = 0; kept != NULL && i < columns; i++) {
-        kept[i] = row[i];
-        if (!lido__kind_has_bytes(row[i].kind))
-            continue;
-        kept[i].as.text = lido__arena_copy(&in->arena, row[i].as.text, row[i].size);
-        if (kept[i].as.text == NULL)
-            return NULL;
-    }
-    return kept;
-}
-
 /* Fetches up to `most` rows. False if the source failed or memory ran out: the session has failed. */
 static bool look_ahead(insertion *in, size_t most) {
     lido_session *session = in->session;
     const lido_value *row;
-    int found = 1;
     in->ahead = lido__arena_allocate(&in->arena, most * sizeof *in->ahead);
     while (in->ahead != NULL && in->ahead_count < most) {
         in->bulk.given = (int64_t)in->ahead_count; /* for what the source may have to say */
-        if ((found = fetch(in, &row, &session->error)) <= 0)
+        if (fetch(in, &row, &session->error) <= 0)
             break;
-        if ((in->ahead[in->ahead_count] = keep_row(in, row)) == NULL)
+        in->bulk.given++;
+        if (!check_row(in, row, &session->error)) /* what cannot be sent cannot be copied, either */
+            break;
+        if ((in->ahead[in->ahead_count] = lido__values_copy(&in->arena, in->bulk.columns, row)) == NULL)
             break;
         in->ahead_count++;
     }
@@ -375,10 +363,11 @@ int64_t lido__insert(lido_session *session, const char *table, size_t column_cou
     bool autocommit = session->options.autocommit;
     if (autocommit && !lido__queue_run(session, NULL)) /* what was sent before is a transaction of its own */
         return 0;
-    insertion in = {.bulk = {.columns = column_count, .next = next_row, .deadline = LIDO__NO_DEADLINE},
-                    .session = session,
-                    .source = source,
-                    .queued_first = SIZE_MAX};
+    insertion in = {
+        .bulk = {.columns = column_count, .next = next_row, .lasting = source->lasting, .deadline = LIDO__NO_DEADLINE},
+        .session = session,
+        .source = source,
+        .queued_first = SIZE_MAX};
     int64_t count = 0;
     if (prepare(&in, table, columns) && source->count != 0)
         count = autocommit ? insert_as_transaction(&in) : insert_in_transaction(&in);

@@ -147,17 +147,9 @@ bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_
 }
 
 bool lido__parameters_copy(lido_session *session, size_t count, const lido_value **values) {
-    lido_value *copies = lido__arena_allocate(&session->arena, count * sizeof *copies);
-    bool copied = copies != NULL;
-    for (size_t i = 0; copied && i < count; i++) {
-        copies[i] = (*values)[i];
-        if (!lido__kind_has_bytes(copies[i].kind))
-            continue;
-        copies[i].as.text = lido__arena_copy(&session->arena, copies[i].as.text, copies[i].size);
-        session->queue_bytes += copies[i].size;
-        copied = copies[i].as.text != NULL;
-    }
-    *values = copies;
-    return copied ||
+    for (size_t i = 0; i < count; i++)
+        session->queue_bytes += lido__kind_has_bytes((*values)[i].kind) ? (*values)[i].size : 0;
+    *values = lido__values_copy(&session->arena, count, *values);
+    return *values != NULL ||
            lido__session_refuse(session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "out of memory while queueing a statement");
 }

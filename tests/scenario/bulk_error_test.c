@@ -149,6 +149,28 @@ static void story_of_values_that_are_none(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* Of which nothing may be read, though they are looked at before it is known how many rows there are. */
+static lido_supply give_pointer_to_nothing(void *argument, lido_value *row, const char **why) {
+    int *given = argument;
+    (void)why;
+    row[0] = lido_value_int64(++*given);
+    row[1] = lido_value_text("lamp");
+    if (*given % 100 == 3)
+        row[1] = (lido_value){.kind = LIDO_KIND_TEXT, .size = 5};
+    return *given < 2000 ? LIDO_ROWS_MORE : LIDO_ROWS_END;
+}
+
+static void story_of_pointers_to_nothing(lido_engine *engine) {
+    make_tables(engine);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    for (int given = 0; given < 10; given += 7) { /* among those that are looked at ahead, and behind them */
+        int from = given;
+        lido_insert_from(db, "items", 2, columns, give_pointer_to_nothing, &from);
+        saw("%s", lido_error_of(db)->message);
+    }
+    lido_session_close(db);
+}
+
 static void story_of_not_a_number(lido_engine *engine) {
     make_tables(engine);
     fill();
@@ -299,6 +321,9 @@ static const scenario scenarios[] = {
      "inserted 0\ntype mismatch, row 65, column name\ninserted 0\ntype mismatch, row 1000, column id\n"
      "inserted 0\ntype mismatch, row 3, column id\ninserted 0\ntype mismatch, row 3, column name\n"
      "row 100: column name is a text with a NUL inside; pass it as a blob\nwith its statement\n"},
+    {"pointers to nothing", story_of_pointers_to_nothing,
+     "row 3: column name is a value whose pointer is NULL: NULL is lido_value_null()\n"
+     "row 96: column name is a value whose pointer is NULL: NULL is lido_value_null()\n"},
     {"NaN", story_of_not_a_number, "1\n1\n"},
     {"misuse", story_of_misuse,
      "inserted 0\nmisuse: the table's name is NULL\n"

@@ -188,13 +188,20 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
 typedef struct batch_run {
     sqlite_connection *connection;
     lido__batch *batch;
+    bool bulk_is_left; /* out: the last operation's, which must not be run on another thread */
 } batch_run;
 
+static void note_transaction(sqlite_connection *connection) {
+    /* Some errors make SQLite roll the whole transaction back by itself. */
+    connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
+    if (!connection->base.in_transaction)
+        connection->read_only = false;
+}
+
 static void run_batch(void *argument, int worth) {
-    const batch_run *run = argument;
+    batch_run *run = argument;
     sqlite_connection *connection = run->connection;
     lido__batch *batch = run->batch;
-    (void)worth;
     if (connection->base.functions != NULL && !lido__sqlite_register_new(connection, batch->error)) {
         batch->failed = 0;
         return;
@@ -203,14 +210,23 @@ static void run_batch(void *argument, int worth) {
         lido__operation *operation = &batch->operations[i];
         if (batch->failed < batch->count && !operation->alone)
             continue;
+        if (operation->bulk != NULL && worth > 1) {
+            run->bulk_is_left = true;
+            break;
+        }
         operation->done = run_operation(connection, operation, batch->error);
         if (!operation->done && batch->failed == batch->count)
             batch->failed = i;
     }
-    /* Some errors make SQLite roll the whole transaction back by itself. */
-    connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
-    if (!connection->base.in_transaction)
-        connection->read_only = false;
+    note_transaction(connection);
+}
+
+static void run_bulk(const batch_run *run) {
+    lido__operation *last = &run->batch->operations[run->batch->count - 1];
+    last->done = lido__sqlite_insert_rows_elsewhere(run->connection, last, run->batch->error);
+    if (!last->done)
+        run->batch->failed = run->batch->count - 1;
+    note_transaction(run->connection);
 }
 
 static void interrupt_batch(void *argument) {
@@ -226,6 +242,8 @@ bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
     if (lido__await_call(run_batch, interrupt_batch, &run, run.connection->in_place) != LIDO__AWAIT_READY) {
         lido__await_may_wait(batch->error);
         batch->failed = 0;
+    } else if (run.bulk_is_left) {
+        run_bulk(&run);
     }
     return batch->failed == batch->count;
 }

@@ -89,8 +89,10 @@ bool lido__sqlite_run(lido__connection *connection, lido__batch *batch);
 sqlite_statement *lido__sqlite_statement_for(sqlite_connection *connection, const lido__operation *operation,
                                              lido_error *error);
 
-/* Runs an operation's statement once for each row of its bulk. */
+/* Runs an operation's statement once for each row of its bulk: in place, */
 bool lido__sqlite_insert_rows(sqlite_connection *connection, lido__operation *operation, lido_error *error);
+/* or some rows at a time on another thread; the rows are asked for here. */
+bool lido__sqlite_insert_rows_elsewhere(sqlite_connection *connection, lido__operation *operation, lido_error *error);
 
 /* Makes what runs on the connection stop. From any thread. */
 void lido__sqlite_interrupt(sqlite_connection *connection);
