@@ -18,8 +18,11 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
         database = engine->backend->attach(&engine->config, error);
     if (error->status != LIDO_OK)
         return false;
-    if (lido__pool_init(&engine->pool, &engine->config, engine->backend, database))
+    bool made = lido__pool_init(&engine->pool, &engine->config, engine->backend, database);
+    if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)))
         return true;
+    if (made)
+        lido__pool_done(&engine->pool);
     if (database != NULL)
         engine->backend->detach(database);
     return lido__fault_memory(error, "opening an engine");
@@ -62,7 +65,9 @@ void lido__engine_let_go(lido_engine *engine) {
     void *database = engine->pool.database;
     if (database != NULL && !atomic_load(&engine->pool.forked)) /* else it is the parent's */
         engine->backend->detach(database);
-    lido__pool_done(&engine->pool);
+    lido__pool_done(&engine->pool); /* the keeper of both stops here */
+    if (engine->backend->one_writer)
+        lido__pool_done(&engine->writer.pool);
     lido__functions_done(&engine->pool.functions);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
@@ -77,16 +82,39 @@ void lido_engine_close(lido_engine *engine) {
     if (sessions > 0)
         lido__log(LIDO_LOG_WARNING, "%s: the engine is closed while %zu of its sessions are open",
                   engine->config.display, sessions);
+    if (engine->backend->one_writer)
+        lido__pool_close(&engine->writer.pool);
     lido__pool_close(&engine->pool);
     lido__engine_let_go(engine);
+}
+
+static void add_ticket(lido_engine *engine, lido_pool_stats *stats) {
+    lido_pool_stats ticket;
+    lido__pool_read_stats(&engine->writer.pool, &ticket);
+    stats->open += ticket.open;
+    stats->idle += ticket.idle;
+    stats->in_use += ticket.in_use;
+    stats->waiting += ticket.waiting;
+    stats->down = stats->down || ticket.down;
+    stats->acquires += ticket.acquires;
+    stats->waits += ticket.waits;
+    stats->timeouts += ticket.timeouts;
+    stats->failed_connects += ticket.failed_connects;
+    stats->recycled += ticket.recycled;
+    stats->invalidated += ticket.invalidated;
+    stats->wait_us += ticket.wait_us;
+    stats->use_us += ticket.use_us;
 }
 
 void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats) {
     if (stats == NULL)
         return;
     *stats = (lido_pool_stats){.open = 0};
-    if (engine != NULL)
-        lido__pool_read_stats(&engine->pool, stats);
+    if (engine == NULL)
+        return;
+    lido__pool_read_stats(&engine->pool, stats);
+    if (engine->backend->one_writer)
+        add_ticket(engine, stats);
 }
 
 bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting) {

@@ -6,11 +6,13 @@
 
 #include "core/pool.h"
 #include "core/sql_cache.h"
+#include "core/writer.h"
 
 struct lido_engine {
     lido__config config;
     const lido__backend *backend;
     lido__pool pool;
+    lido__writer writer; /* where the backend has one writer */
     lido__sql_cache sql;
     lido_engine *next; /* in fork.c's list; under its lock, as is the next */
     lido_engine *previous;

@@ -27,18 +27,24 @@ static void tell_backends(lido__fork_moment moment) {
             all[i]->around_fork(moment);
 }
 
+static void tell_pools(lido_engine *engine, void (*tell)(lido__pool *pool)) {
+    tell(&engine->pool);
+    if (engine->backend->one_writer)
+        tell(&engine->writer.pool);
+}
+
 /* The backends' own locks come last: an engine may be taking them under its pool's. */
 static void before_fork(void) {
     pthread_mutex_lock(&lock);
     for (lido_engine *at = engines; at != NULL; at = at->next)
-        lido__pool_before_fork(&at->pool);
+        tell_pools(at, lido__pool_before_fork);
     tell_backends(LIDO__BEFORE_FORK);
 }
 
 static void after_fork_in_parent(void) {
     tell_backends(LIDO__AFTER_FORK_IN_PARENT);
     for (lido_engine *at = engines; at != NULL; at = at->next)
-        lido__pool_after_fork_in_parent(&at->pool);
+        tell_pools(at, lido__pool_after_fork_in_parent);
     pthread_mutex_unlock(&lock);
 }
 
@@ -46,8 +52,10 @@ static void after_fork_in_child(void) {
     atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
     lido__await_self_renew();
     tell_backends(LIDO__AFTER_FORK_IN_CHILD);
-    for (lido_engine *at = engines; at != NULL; at = at->next)
-        lido__pool_after_fork_in_child(&at->pool);
+    for (lido_engine *at = engines; at != NULL; at = at->next) {
+        tell_pools(at, lido__pool_after_fork_in_child);
+        lido__writer_forget(&at->writer);
+    }
     pthread_mutex_unlock(&lock);
 }
 

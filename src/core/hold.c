@@ -1,7 +1,6 @@
 /* The word of hold.h and what stands beside it. */
 #include "core/hold.h"
 
-#include "await/await.h"
 #include "base/clock.h"
 
 enum { HELD = 1, RUNNING = 2, CANCEL = 4, TIME = 1 << 16, LOOK_AGAIN_US = 200 };
@@ -41,6 +40,13 @@ unsigned lido__hold_end_anyway(lido__connection *connection) {
 
 void lido__hold_pause(lido__connection *connection) {
     atomic_fetch_and(&connection->hold, ~(uint64_t)RUNNING);
+}
+
+void lido__hold_rest(lido__connection *connection) {
+    lido__hold_pause(connection);
+    while (cancels_in(atomic_load(&connection->hold)) > 0)
+        lido__await_moment(lido__clock_now_us() + LOOK_AGAIN_US);
+    atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
 }
 
 void lido__hold_go_on(lido__connection *connection) {

@@ -6,7 +6,16 @@
 #ifndef LIDO_CORE_HOLD_H
 #define LIDO_CORE_HOLD_H
 
+#include "await/await.h"
 #include "backend/backend.h"
+
+/* What may be done for who waits, and commits with others; see writer.h. On the stack of who waits. */
+typedef struct lido__errand {
+    lido__batch *batch;        /* one operation: a statement to be run, or a COMMIT whose statements were run */
+    lido__waker *waker;        /* of who waits; NULL: nobody does */
+    bool done;                 /* the batch's outputs are there */
+    struct lido__errand *next; /* in its group */
+} lido__errand;
 
 /* Who wants a connection. */
 typedef struct lido__lease {
@@ -14,6 +23,9 @@ typedef struct lido__lease {
     uint64_t owner;     /* its thread */
     const char *file;   /* its call */
     int line;
+    int64_t until;        /* 0: as long as the pool lets wait; else not longer than that either */
+    lido__errand *errand; /* what is wanted it for, if who has it may do that instead of handing it over; or NULL */
+    bool joins;           /* it may be handed over inside a group's transaction */
 } lido__lease;
 
 /* What is known of a connection that is held. */
@@ -35,6 +47,8 @@ unsigned lido__hold_end_anyway(lido__connection *connection);
 
 /* Nothing runs on it for now, and nothing can be cancelled. */
 void lido__hold_pause(lido__connection *connection);
+/* The same, and waits until those who cancel what ran are through with it. */
+void lido__hold_rest(lido__connection *connection);
 /* Something is about to. Waits until those who cancel what ran before are through with it, so that they do not hit
  * what comes. */
 void lido__hold_go_on(lido__connection *connection);

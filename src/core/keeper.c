@@ -168,19 +168,25 @@ static void cancel_late(lido__pool *pool) {
     lido__waker_done(&round.over);
 }
 
+static void tidy(lido__pool *pool) {
+    while (warm_up_one(pool))
+        ;
+    shrink(pool);
+    cancel_late(pool);
+    lido__pool_tell_leaks(pool);
+}
+
 static void *keep(void *argument) {
     lido__pool *pool = argument;
     do {
-        while (warm_up_one(pool))
-            ;
-        shrink(pool);
-        cancel_late(pool);
-        lido__pool_tell_leaks(pool);
+        tidy(pool);
+        if (pool->ticket != NULL)
+            tidy(pool->ticket);
     } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
     return NULL;
 }
 
-void lido__pool_keeper_start(lido__pool *pool) {
+bool lido__pool_keeper_start(lido__pool *pool) {
     sigset_t all;
     sigset_t before;
     pthread_mutex_lock(&pool->lock);
@@ -190,7 +196,9 @@ void lido__pool_keeper_start(lido__pool *pool) {
         pool->keeper_runs = pthread_create(&pool->keeper, NULL, keep, pool) == 0; /* if not, the next opening tries */
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
+    bool runs = pool->keeper_runs;
     pthread_mutex_unlock(&pool->lock);
+    return runs;
 }
 
 void lido__pool_keeper_stop(lido__pool *pool) {

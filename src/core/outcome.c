@@ -17,13 +17,15 @@ static uint64_t leave(lido_session *session) {
     lido__queue_drop(session, 0);
     lido__await_firm_begin();
     if (connection != NULL && connection->in_transaction && !connection->broken && lido__await_may_wait(&ignored)) {
-        lido__operation rollback = {.kind = LIDO__ROLLBACK, .unawaited = true};
+        lido__operation rollback = {.kind = LIDO__ROLLBACK, .unawaited = true, .inside = session->inside};
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
         lido__hold_go_on(connection);
         connection->backend->run(connection, &batch); /* if it fails, the connection is not used again */
         lido__watch_reset(session, &ignored);
     }
+    if (connection != NULL && session->lender == &session->engine->writer.pool)
+        lido__writer_leave(&session->engine->writer, &session->connection);
     lido__session_release(session);
     lido__await_firm_end();
     return number;
@@ -55,6 +57,11 @@ static lido_status commit_is_in_doubt(lido_session *session) {
     return lido__session_settle(session, resolved);
 }
 
+/* A commit that may be shared with others goes by itself. */
+static bool what_comes_before_is_done(lido_session *session) {
+    return !session->engine->backend->one_writer || session->queue_count == 0 || lido__queue_run(session, NULL);
+}
+
 static lido_status commit_transaction(lido_session *session) {
     lido__operation commit = {.kind = LIDO__COMMIT, .unawaited = session->options.read_only};
     if (session->failed) {
@@ -67,15 +74,14 @@ static lido_status commit_transaction(lido_session *session) {
         lido__queue_drop(session, 0);
         return lido__session_settle(session, LIDO_OK);
     }
-    if (lido__resolve_prepare(session))
+    if (lido__resolve_prepare(session) && what_comes_before_is_done(session))
         lido__queue_run_with(session, &commit);
     if (commit.done) {
         if (session->failed) /* of what befell the connection after that */
             lido__fault_clear(&session->error);
         session->failed = false;
-        uint64_t connection = session->connection->number;
         lido__session_release(session);
-        lido__watch_outcome(session, connection, LIDO_OK);
+        lido__watch_outcome(session, session->number, LIDO_OK);
         return lido__session_settle(session, LIDO_OK);
     }
     if (commit.in_doubt)

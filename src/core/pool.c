@@ -13,14 +13,28 @@ enum {
     LOOKS_PAY_MOST = 16
 };
 
-bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database) {
-    *pool = (lido__pool){.config = config, .backend = backend, .database = database, .looks_pay = LOOKS_PAY_MOST};
+static bool pool_make(lido__pool *pool, const lido__config *config, const lido__backend *backend, lido__pool *head) {
+    *pool = (lido__pool){.config = config, .backend = backend, .head = head, .looks_pay = LOOKS_PAY_MOST};
     if (pthread_mutex_init(&pool->lock, NULL) != 0)
         return false;
     if (lido__waker_init(&pool->keeper_waker))
         return true;
     pthread_mutex_destroy(&pool->lock);
     return false;
+}
+
+bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database) {
+    bool made = pool_make(pool, config, backend, pool);
+    pool->database = database;
+    return made;
+}
+
+bool lido__pool_init_ticket(lido__pool *pool, const lido__config *config, lido__pool *head) {
+    bool made = pool_make(pool, config, head->backend, head);
+    pool->lends_ticket = true;
+    if (made)
+        head->ticket = pool;
+    return made;
 }
 
 void lido__pool_done(lido__pool *pool) {

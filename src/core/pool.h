@@ -41,13 +41,15 @@ typedef struct lido__pool {
     const lido__config *config; /* the engine's, as is the next */
     const lido__backend *backend;
     atomic_bool forked;        /* this is a child that has not used the pool yet */
-    lido__events events;       /* the engine's listeners */
-    lido__functions functions; /* the program's own; the lock keeps two from being added at once */
+    struct lido__pool *head;   /* the engine's first pool, this one or another: what the engine has once is there */
+    bool lends_ticket;         /* its one connection is the ticket of writer.h */
+    lido__events events;       /* head: the engine's listeners */
+    lido__functions functions; /* head: the program's own; the lock keeps two from being added at once */
 
     lido__places places; /* its stack of idle connections is open to all, its table is under the lock */
 
     pthread_mutex_t lock; /* for writing all below; what is atomic may be read without it */
-    void *database;       /* what the backend attached; changes in the child after a fork alone */
+    void *database;       /* head: what the backend attached; changes in the child after a fork alone */
     atomic_bool closed;
     lido__connection *inherited; /* a parent process's: disarmed, to be abandoned */
     atomic_int open;             /* idle, used, and being opened */
@@ -65,19 +67,23 @@ typedef struct lido__pool {
 
     lido_pool_stats stats; /* its counters; lido__pool_read_stats adds those of the connections */
 
+    struct lido__pool *ticket; /* head: the pool that its keeper tidies, too; or NULL */
     pthread_t keeper;
     bool keeper_runs;
     lido__waker keeper_waker; /* woken to make it stop */
 } lido__pool;
 
 bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database);
+/* A pool beside `head` that lends one connection, the ticket. */
+bool lido__pool_init_ticket(lido__pool *pool, const lido__config *config, lido__pool *head);
 /* core/function.c: when nobody can call them any more. */
 void lido__functions_done(lido__functions *functions);
 /* When nothing is taken any more. */
 void lido__pool_done(lido__pool *pool);
 
 /* Takes a connection, waiting for one up to pool_timeout and for a new one up to connect_timeout.
- * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into. */
+ * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into; or the lease's errand was done,
+ * with or without an error of its own. */
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error);
 
 /* What connections are opened on; in a child, its own. False with *error set. For looking around the pool. */
@@ -141,6 +147,12 @@ bool lido__pool_queue_remove(lido__pool *pool, lido__pool_waiter *waiter);
 lido__pool_waiter *lido__pool_queue_fail(lido__pool *pool, const lido_error *why);
 /* Outside the lock. */
 void lido__pool_wake_all(lido__pool_waiter *first);
+/* By the holder of the ticket, outside the lock. Whether the oldest waiter has an errand; */
+bool lido__pool_errand_waits(lido__pool *pool);
+/* takes him out of the queue, to be woken by his errand's waker when it is done; NULL: he has none, or nobody waits. */
+lido__pool_waiter *lido__pool_take_errand(lido__pool *pool);
+/* Hands the connection to the oldest waiter as it is, if he joins; else false. */
+bool lido__pool_hand_on(lido__pool *pool, lido__connection *connection);
 
 /* pool_cancel.c, outside the lock: cancels what runs on a connection for which the caller is counted as cancelling. */
 void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);
@@ -150,7 +162,7 @@ bool lido__pool_is_started(lido__pool *pool, lido_error *error);
 void lido__pool_abandon_inherited(lido__pool *pool);
 
 /* pool_report.c, under the lock */
-void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error);
+void lido__pool_tell_exhausted(lido__pool *pool, const lido__lease *lease, lido_error *error);
 /* True, with *error set, if every connection is held by a thread that itself waits for one, `owner` among them. */
 bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_error *error);
 
@@ -166,7 +178,8 @@ void lido__pool_close_connection(lido__pool *pool, lido__connection *connection,
 void lido__pool_tell_leaks(lido__pool *pool);
 
 /* keeper.c */
-void lido__pool_keeper_start(lido__pool *pool); /* unless it runs */
+/* Of the head; unless it runs. Whether it does. */
+bool lido__pool_keeper_start(lido__pool *pool);
 void lido__pool_keeper_stop(lido__pool *pool);
 
 #endif

@@ -14,7 +14,7 @@ static lido_event event_of(const lido__pool *pool, lido_event_kind kind, const l
 
 bool lido__pool_let_in(lido__pool *pool, const lido__connection *connection, const lido__lease *lease, int64_t began,
                        lido_error *error) {
-    lido__events *events = &pool->events;
+    lido__events *events = &pool->head->events;
     lido_error refusal = LIDO_ERROR_INIT;
     if (!lido__events_wanted(events, LIDO_EVENT_FIRST_CONNECT | LIDO_EVENT_CONNECT)) {
         atomic_store(&events->met, true);
@@ -54,11 +54,11 @@ void lido__pool_close_connection(lido__pool *pool, lido__connection *connection,
     lido_event event = event_of(pool, LIDO_EVENT_INVALIDATE, connection);
     if (dead) {
         lido__log(LIDO_LOG_WARNING, "%s: connection %" PRIu64 " is lost", event.database, event.connection);
-        lido__events_tell(&pool->events, &event, NULL);
+        lido__events_tell(&pool->head->events, &event, NULL);
     }
     event.kind = LIDO_EVENT_CLOSE;
-    if (lido__events_wanted(&pool->events, LIDO_EVENT_CLOSE))
-        lido__events_tell(&pool->events, &event, NULL);
+    if (lido__events_wanted(&pool->head->events, LIDO_EVENT_CLOSE))
+        lido__events_tell(&pool->head->events, &event, NULL);
     pool->backend->close(connection);
 }
 
@@ -102,6 +102,6 @@ void lido__pool_tell_leaks(lido__pool *pool) {
                   event.database, event.connection, event.duration_us / 1000, event.file != NULL ? event.file : "?",
                   event.line, event.statement != NULL ? ", running last: " : "",
                   event.statement != NULL ? event.statement : "");
-        lido__events_tell(&pool->events, &event, NULL);
+        lido__events_tell(&pool->head->events, &event, NULL);
     }
 }

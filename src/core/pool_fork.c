@@ -8,7 +8,7 @@
 static bool start_in_child(lido__pool *pool, lido_error *error) {
     pthread_mutex_lock(&pool->lock);
     bool first = atomic_load(&pool->forked);
-    if (first && pool->backend->attach != NULL)
+    if (first && pool == pool->head && pool->backend->attach != NULL)
         pool->database = pool->backend->attach(pool->config, error);
     if (first) /* made anew, not destroyed before: the parent's keeper sleeps on it, as far as this memory knows */
         lido__waker_init(&pool->keeper_waker);

@@ -136,10 +136,10 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
     lido__connection *connection = pool->backend->open(pool->config, database, error);
     if (connection == NULL)
         return NULL;
-    connection->functions = &pool->functions;
-    pthread_mutex_lock(&pool->lock);
-    connection->number = ++pool->stats.connects;
-    pthread_mutex_unlock(&pool->lock);
+    connection->functions = &pool->head->functions;
+    pthread_mutex_lock(&pool->head->lock);
+    connection->number = ++pool->head->stats.connects;
+    pthread_mutex_unlock(&pool->head->lock);
     if (lido__pool_let_in(pool, connection, lease, began, error))
         return connection;
     lido__pool_close_connection(pool, connection, false);
@@ -147,10 +147,10 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
 }
 
 /* Under the lock. False: memory ran out over its place. */
-static bool put_in(lido__pool *pool, lido__connection *connection, const lido__lease *lease) {
+static bool put_in(lido__pool *pool, lido__connection *connection, const lido__lease *lease, bool watched) {
     if (!lido__places_add(&pool->places, connection))
         return false;
-    connection->watched = pool->keeper_runs;
+    connection->watched = watched;
     atomic_store_explicit(&connection->wait_until, LIDO__NO_DEADLINE, memory_order_relaxed);
     pool->down = pool->probing = false;
     pool->failures = 0;
@@ -166,22 +166,22 @@ static lido__connection *has_no_place(lido__pool *pool, lido__connection *connec
 }
 
 lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error) {
-    pthread_mutex_lock(&pool->lock);
     uint64_t generation = pool->generation;
-    void *database = pool->database;
-    pthread_mutex_unlock(&pool->lock);
-    lido__connection *connection = open_one(pool, database, lease, error);
+    void *database = NULL;
+    lido__connection *connection = NULL;
+    if (lido__pool_database(pool->head, &database, error))
+        connection = open_one(pool, database, lease, error);
     if (connection == NULL) {
         opening_failed(pool, error);
         return NULL;
     }
-    lido__pool_keeper_start(pool);
+    bool watched = lido__pool_keeper_start(pool->head);
     connection->generation = generation; /* as it was before: what was lost meanwhile may be this one's server */
     connection->retire_at = retirement(pool->config);
     connection->idle_since = lido__clock_recent_us();
     pthread_mutex_lock(&pool->lock);
     bool was_down = pool->down;
-    bool in = put_in(pool, connection, lease);
+    bool in = put_in(pool, connection, lease, watched);
     lido__pool_waiter *granted = in ? grant_slots(pool) : NULL;
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(granted);

@@ -38,6 +38,45 @@ lido__pool_waiter *lido__pool_queue_fail(lido__pool *pool, const lido_error *why
     return first;
 }
 
+/* ---- The ticket's ---- */
+
+static lido__pool_waiter *oldest_with_errand(const lido__pool *pool) {
+    return pool->oldest != NULL && pool->oldest->lease.errand != NULL ? pool->oldest : NULL;
+}
+
+bool lido__pool_errand_waits(lido__pool *pool) {
+    if (atomic_load(&pool->waiting) == 0)
+        return false;
+    pthread_mutex_lock(&pool->lock);
+    bool waits = oldest_with_errand(pool) != NULL;
+    pthread_mutex_unlock(&pool->lock);
+    return waits;
+}
+
+lido__pool_waiter *lido__pool_take_errand(lido__pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    lido__pool_waiter *waiter = oldest_with_errand(pool);
+    if (waiter != NULL)
+        lido__pool_queue_remove(pool, waiter);
+    pthread_mutex_unlock(&pool->lock);
+    return waiter;
+}
+
+bool lido__pool_hand_on(lido__pool *pool, lido__connection *connection) {
+    pthread_mutex_lock(&pool->lock);
+    lido__pool_waiter *waiter = pool->oldest != NULL && pool->oldest->lease.joins ? pool->oldest : NULL;
+    if (waiter != NULL) {
+        lido__pool_queue_remove(pool, waiter);
+        lido__hold_end_anyway(connection);
+        lido__hold_begin(connection, &waiter->lease);
+        waiter->given = connection;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (waiter != NULL)
+        lido__waker_wake(&waiter->waker);
+    return waiter != NULL;
+}
+
 void lido__pool_wake_all(lido__pool_waiter *first) {
     while (first != NULL) {
         lido__pool_waiter *next = first->next; /* once woken, it is gone */

@@ -67,7 +67,19 @@ static void tell_holders(const lido__pool *pool, lido_error *error) {
         lido__fault_hint(error, "close sessions sooner, or raise pool_size or max_overflow");
 }
 
-void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error) {
+static void tell_ticket(const lido__pool *pool, const lido__lease *lease, lido_error *error) {
+    bool timed_out = lease->until != 0 && lido__clock_now_us() >= lease->until;
+    if (timed_out)
+        lido__fault(error, LIDO_ERROR_TIMEOUT,
+                    "the statement waited for its turn to write for longer than statement_timeout");
+    else
+        lido__fault(error, LIDO_ERROR_BUSY,
+                    "others wrote for longer than busy_timeout (%" PRId64 " ms): one transaction writes at a time",
+                    pool->config->pool_timeout_ms);
+    tell_holders(pool, error);
+}
+
+void lido__pool_tell_exhausted(lido__pool *pool, const lido__lease *lease, lido_error *error) {
     if (error->status != LIDO_OK) /* whoever took it out of the queue has said why */
         return;
     pool->stats.timeouts++;
@@ -75,6 +87,10 @@ void lido__pool_tell_exhausted(lido__pool *pool, lido_error *error) {
         return;
     if (pool->down) {
         *error = pool->reason;
+        return;
+    }
+    if (pool->lends_ticket) {
+        tell_ticket(pool, lease, error);
         return;
     }
     lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
@@ -113,8 +129,13 @@ bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_erro
     /* One that is being opened or cancelled will come free; and while there is room, only the server is waited for. */
     if (held == 0 || held < pool->open || lido__pool_has_room(pool))
         return false;
-    lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
-                "all %d connections are held by threads or tasks that wait for one, this one among them", held);
+    if (pool->lends_ticket)
+        lido__fault(
+            error, LIDO_ERROR_BUSY,
+            "one transaction writes at a time, and the one that does waits for this one: both are this thread's or task's");
+    else
+        lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,
+                    "all %d connections are held by threads or tasks that wait for one, this one among them", held);
     tell_holders(pool, error);
     return true;
 }

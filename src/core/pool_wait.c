@@ -45,6 +45,8 @@ static void wait_for_decision(lido__pool *pool, lido__pool_waiter *waiter, int64
  * who queues looks for connections after that: so one of them sees the other. */
 static void queue_and_wait(lido__pool *pool, lido__pool_waiter *waiter) {
     int64_t deadline = lido__await_deadline(lido__deadline_in_ms(pool->config->pool_timeout_ms));
+    if (waiter->lease.until != 0 && waiter->lease.until < deadline)
+        deadline = waiter->lease.until;
     lido__pool_queue_add(pool, waiter);
     pool->stats.waits++;
     pthread_mutex_unlock(&pool->lock);
@@ -62,14 +64,16 @@ lido__connection *lido__pool_wait(lido__pool *pool, const lido__lease *lease, bo
             lido__fault_memory(error, "waiting for a connection");
         return NULL;
     }
+    if (lease->errand != NULL)
+        lease->errand->waker = &waiter.waker;
     int64_t began = lido__clock_now_us();
     queue_and_wait(pool, &waiter);
     lido__waker_done(&waiter.waker);
     *may_open = waiter.may_open;
     pthread_mutex_lock(&pool->lock);
     pool->stats.wait_us += lido__clock_now_us() - began;
-    if (waiter.given == NULL && !waiter.may_open)
-        lido__pool_tell_exhausted(pool, error);
+    if (waiter.given == NULL && !waiter.may_open && (lease->errand == NULL || !lease->errand->done))
+        lido__pool_tell_exhausted(pool, lease, error);
     pthread_mutex_unlock(&pool->lock);
     return waiter.given;
 }

@@ -66,15 +66,18 @@ void lido__queue_drop(lido_session *session, size_t first) {
     }
 }
 
-/* A transaction that is known to write says so at its BEGIN: SQLite then waits for its lock there, where
- * it still can. */
+/* A transaction that is known to write, or is like one that did, says so at its BEGIN: it waits for its turn
+ * there, where it still can. */
 static void announce_writes(const lido__batch *batch) {
     lido__operation *begin = &batch->operations[0];
     if (begin->kind != LIDO__BEGIN)
         return;
     for (size_t i = 1; i < batch->count; i++) {
         const lido__sql *sql = batch->operations[i].sql;
-        begin->writes = begin->writes || (sql != NULL && sql->kind == LIDO__SQL_WRITES);
+        bool will_write =
+            sql != NULL && (sql->kind == LIDO__SQL_WRITES ||
+                            (i == 1 && atomic_load_explicit(&sql->habits->goes_on_to_write, memory_order_relaxed)));
+        begin->writes = begin->writes || will_write;
     }
 }
 
@@ -136,42 +139,125 @@ static lido__operation *last_of(const lido__batch *batch) {
     return &batch->operations[batch->count - 1];
 }
 
-/* The connection, from here on with something running on it. */
-static bool lease(lido_session *session, const lido__batch *batch) {
-    if (session->connection != NULL) {
-        lido__hold_go_on(session->connection);
-        return true;
-    }
-    const lido__lease lease = {session, session->owner, session->file, session->line};
-    session->connection = lido__pool_acquire(&session->engine->pool, &lease, &session->error);
-    if (session->connection != NULL && (!lido__watched(session, LIDO_EVENT_CHECKOUT) || lido__watch_checkout(session)))
-        return true;
-    lido__session_release(session);
-    queue_failed(session, last_of(batch));
-    session->lost = true; /* BEGIN goes with the rest of the queue */
-    return false;
-}
-
-/* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
-static void show_last_sql(const lido_session *session, const lido__operation *last) {
-    if (last->sql != NULL && !last->loose_sql)
-        atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
-}
-
 static bool has_transaction_timeout(const lido_session *session) {
     return session->options.transaction_timeout_ms >= 0 && !session->options.autocommit;
 }
 
 /* The statement's, or the transaction's where that comes first. */
 static int64_t deadline(lido_session *session, const lido__batch *batch) {
-    if (session->options.autocommit) /* the connection was taken for this alone, and the clock read then */
-        return lido__deadline_after_ms(session->connection->holder.since, session->options.statement_timeout_ms);
-    int64_t of_statement = lido__deadline_about_ms(session->options.statement_timeout_ms);
+    const lido__connection *connection = session->connection;
+    int64_t timeout_ms = session->options.statement_timeout_ms;
+    if (session->options.autocommit && connection != NULL) /* taken for this alone, and the clock read then */
+        return lido__deadline_after_ms(connection->holder.since, timeout_ms);
+    int64_t of_statement = lido__deadline_about_ms(timeout_ms);
     if (!has_transaction_timeout(session))
         return of_statement;
     if (batch->operations[0].kind == LIDO__BEGIN)
         session->transaction_deadline = lido__deadline_about_ms(session->options.transaction_timeout_ms);
     return of_statement < session->transaction_deadline ? of_statement : session->transaction_deadline;
+}
+
+/* ---- Whose connection ---- */
+
+static bool writes(const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->operations[i].sql != NULL && batch->operations[i].sql->kind == LIDO__SQL_WRITES)
+            return true;
+    return false;
+}
+
+/* Whether the batch waits for its turn to write before it gets a connection; see writer.h. */
+static bool begins_to_write(const lido_session *session, const lido__batch *batch) {
+    const lido__operation *first = batch->operations;
+    if (!session->engine->backend->one_writer || session->options.read_only)
+        return false;
+    return session->options.autocommit ? writes(batch) : first->kind == LIDO__BEGIN && first->writes;
+}
+
+static bool has_turn(const lido_session *session) {
+    return session->lender == &session->engine->writer.pool;
+}
+
+/* What another session's thread may run for this one. */
+static bool is_errand(const lido_session *session, const lido__batch *batch) {
+    const lido__operation *only = batch->operations;
+    return session->options.autocommit && batch->count == 1 && !only->stream && only->sql->changes_rows &&
+           !atomic_load_explicit(&only->sql->habits->is_slow, memory_order_relaxed);
+}
+
+static bool is_quick(const lido__batch *batch) {
+    const lido__sql *first = batch->count > 1 ? batch->operations[1].sql : NULL;
+    return first != NULL && atomic_load_explicit(&first->habits->is_quick, memory_order_relaxed);
+}
+
+/* Who gets the ticket inside a group's transaction begins a part of that; what cannot be a part has it ended first. */
+static void enter(lido_session *session, const lido__batch *batch) {
+    lido__writer *writer = &session->engine->writer;
+    session->number = session->connection->number;
+    if (!has_turn(session) || !lido__writer_has_group(writer) || is_errand(session, batch))
+        return;
+    if (batch->operations->kind == LIDO__BEGIN)
+        session->inside = batch->operations->inside = true;
+    else
+        lido__writer_settle(writer, session->connection);
+}
+
+/* A transaction that has only read until now wants to write: on its own connection, but in its turn. */
+static bool take_ticket(lido_session *session, const lido__batch *batch, lido__lease *lease) {
+    lido_engine *engine = session->engine;
+    if (!engine->backend->one_writer || has_turn(session) || session->ticket != NULL || session->options.read_only ||
+        !session->begun || !writes(batch))
+        return true;
+    if (session->began_with != NULL)
+        atomic_store_explicit(&session->began_with->habits->goes_on_to_write, true, memory_order_relaxed);
+    lease->until = lido__await_deadline(deadline(session, batch));
+    session->ticket = lido__pool_acquire(&engine->writer.pool, lease, &session->error);
+    if (session->ticket == NULL) {
+        queue_failed(session, last_of(batch));
+        return false;
+    }
+    lido__hold_pause(session->ticket);
+    lido__writer_settle(&engine->writer, session->ticket);
+    return true;
+}
+
+static bool refuse_lease(lido_session *session, const lido__batch *batch) {
+    if (session->connection != NULL && has_turn(session))
+        lido__writer_settle(&session->engine->writer, session->connection);
+    lido__session_release(session);
+    queue_failed(session, last_of(batch));
+    session->lost = true; /* BEGIN goes with the rest of the queue */
+    return false;
+}
+
+/* The connection, from here on with something running on it; or the batch was run already, by who had the ticket. */
+static bool lease(lido_session *session, lido__batch *batch, lido__errand *errand) {
+    lido_engine *engine = session->engine;
+    lido__lease lease = {.holder = session, .owner = session->owner, .file = session->file, .line = session->line};
+    if (session->connection != NULL) {
+        lido__hold_go_on(session->connection);
+        return take_ticket(session, batch, &lease);
+    }
+    session->lender = &engine->pool;
+    if (begins_to_write(session, batch)) {
+        session->lender = &engine->writer.pool;
+        lease.until = batch->deadline = lido__await_deadline(deadline(session, batch));
+        lease.errand = is_errand(session, batch) ? errand : NULL;
+        lease.joins = !session->options.autocommit && is_quick(batch);
+    }
+    session->connection = lido__pool_acquire(session->lender, &lease, &session->error);
+    if (errand->done)
+        return true;
+    if (session->connection == NULL || (lido__watched(session, LIDO_EVENT_CHECKOUT) && !lido__watch_checkout(session)))
+        return refuse_lease(session, batch);
+    enter(session, batch);
+    return true;
+}
+
+/* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
+static void show_last_sql(const lido_session *session, const lido__operation *last) {
+    if (last->sql != NULL && !last->loose_sql)
+        atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
 }
 
 /* What is quick would be done before anybody looks at the clock. */
@@ -216,11 +302,22 @@ static bool run_unless_cancelled(lido__connection *connection, lido__batch *batc
     return connection->backend->run(connection, batch);
 }
 
+static bool run_at(lido_session *session, lido__batch *batch) {
+    lido__writer *writer = &session->engine->writer;
+    if (has_turn(session) && is_errand(session, batch))
+        return lido__writer_lead(writer, session->connection, batch);
+    if (has_turn(session) && batch->operations->kind == LIDO__COMMIT)
+        return lido__writer_commit(writer, &session->connection, batch);
+    return run_unless_cancelled(session->connection, batch);
+}
+
 /* The connection broke over what its last holder had left on it: the batch goes to another one, as if this had been
  * found out when it was taken. */
 static bool run_where_it_can(lido_session *session, lido__batch *batch) {
+    lido__errand none = {.batch = batch};
     for (;;) {
-        bool done = run_unless_cancelled(session->connection, batch);
+        batch->deadline = lido__await_deadline(deadline(session, batch));
+        bool done = run_at(session, batch);
         if (done || !batch->untouched)
             return done;
         if (atomic_load(&session->connection->stop)) /* the last holder's rollback was hit instead */
@@ -228,7 +325,7 @@ static bool run_where_it_can(lido_session *session, lido__batch *batch) {
         lido__session_release(session);
         lido__fault_clear(&session->error);
         batch->untouched = false;
-        if (!lease(session, batch))
+        if (!lease(session, batch, &none))
             return false;
     }
 }
@@ -242,32 +339,62 @@ static bool may_run(lido_session *session, const lido__batch *batch) {
     return false;
 }
 
-static bool run_batch(lido_session *session, lido__batch *batch) {
-    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
-    batch->deadline = lido__await_deadline(deadline(session, batch));
-    show_last_sql(session, last_of(batch));
-    bool done = run_where_it_can(session, batch);
+/* What follows from how the batch ended. The connection may have been handed on with a group's commit. */
+static void note_end(lido_session *session, const lido__batch *batch, bool done) {
     const lido__connection *connection = session->connection;
+    session->wrote = session->wrote || writes(batch);
     count_savepoints(session, batch);
-    if (connection == NULL)
-        return false; /* there is no other, as the session says already */
     if (!done) {
         blame_transaction_timeout(session);
         queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed] : last_of(batch));
     }
-    session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
+    if (connection != NULL)
+        session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
+}
+
+/* An errand was run already. */
+static bool run_batch(lido_session *session, lido__batch *batch, const lido__errand *errand) {
+    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+    bool done = batch->failed == batch->count;
+    if (!errand->done) {
+        show_last_sql(session, last_of(batch));
+        done = run_where_it_can(session, batch);
+    }
+    note_end(session, batch, done);
     if (began != 0)
         lido__watch_batch_ran(session, batch, began);
     return done;
 }
 
+static void note_begin(lido_session *session, const lido__batch *batch) {
+    const lido__operation *first = batch->count > 1 ? &batch->operations[1] : NULL;
+    if (batch->operations->kind != LIDO__BEGIN)
+        return;
+    session->began_with = first != NULL && first->sql != NULL && !first->loose_sql ? first->sql : NULL;
+    session->began_at = lido__clock_recent_us();
+}
+
+void lido__queue_learn(lido_session *session) {
+    const lido__sql *first = session->began_with;
+    session->began_with = NULL;
+    if (session->lender == NULL || !has_turn(session))
+        return;
+    lido__writer_note_pace(first, session->began_at);
+    if (!session->wrote && atomic_load_explicit(&first->habits->goes_on_to_write, memory_order_relaxed))
+        atomic_store_explicit(&first->habits->goes_on_to_write, false, memory_order_relaxed);
+}
+
 /* Runs the batch. Afterwards the connection goes back, or waits for what comes next. */
 static bool run(lido_session *session, lido__batch *batch) {
+    lido__errand errand = {.batch = batch};
     if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error);
     announce_writes(batch);
-    bool done = may_run(session, batch) && lease(session, batch) && may_run(session, batch) &&
-                transaction_is_in_time(session, batch) && run_batch(session, batch);
+    note_begin(session, batch);
+    batch->failed = batch->count;
+    bool done = may_run(session, batch) && lease(session, batch, &errand) &&
+                (errand.done || may_run(session, batch)) && transaction_is_in_time(session, batch) &&
+                run_batch(session, batch, &errand);
     const lido__operation *last = last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)

@@ -25,7 +25,8 @@ bool lido__resolve_prepare(lido_session *session) {
 }
 
 static lido__resolution ask_once(lido_session *session) {
-    const lido__lease lease = {session, session->owner, session->file, session->line};
+    const lido__lease lease = {
+        .holder = session, .owner = session->owner, .file = session->file, .line = session->line};
     lido_error ignored = LIDO_ERROR_INIT;
     lido__pool *pool = &session->engine->pool;
     lido__connection *connection = lido__pool_acquire(pool, &lease, &ignored);

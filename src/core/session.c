@@ -213,18 +213,24 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
 }
 
 void lido__session_release(lido_session *session) {
+    if (session->ticket != NULL)
+        lido__pool_release(&session->engine->writer.pool, session->ticket);
+    session->ticket = NULL;
     if (session->connection == NULL)
         return;
     if (lido__watched(session, LIDO_EVENT_CHECKIN))
         lido__watch_checkin(session);
-    lido__pool_release(&session->engine->pool, session->connection);
+    lido__pool_release(session->lender, session->connection);
     session->connection = NULL;
 }
 
 lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     if (session->failed)
         session->error.status = outcome;
+    if (session->began_with != NULL)
+        lido__queue_learn(session);
     session->begun = session->may_have_inserted = session->refused = session->lost = false;
+    session->inside = session->wrote = false;
     session->failed = session->unusable;
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;
@@ -248,7 +254,10 @@ static lido_status end_transaction(lido_session *session) {
 lido_status lido_cancel(lido_session *session) {
     if (session == NULL || session->engine == NULL || session->process != lido__fork_count())
         return LIDO_ERROR;
-    return lido__pool_cancel(&session->engine->pool, session) ? LIDO_OK : LIDO_ERROR;
+    lido_engine *engine = session->engine;
+    bool found = lido__pool_cancel(&engine->pool, session) ||
+                 (engine->backend->one_writer && lido__pool_cancel(&engine->writer.pool, session));
+    return found ? LIDO_OK : LIDO_ERROR;
 }
 
 static void session_free(lido_session *session) {

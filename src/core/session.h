@@ -36,6 +36,13 @@ struct lido_session {
     int line;
 
     lido__connection *connection; /* leased; NULL: none */
+    uint64_t number;              /* of the connection that the transaction has, or had last */
+    lido__pool *lender;           /* whose that is: the engine's pool, or its writer's */
+    lido__connection *ticket;     /* held besides, by a transaction that has read before it writes; or NULL */
+    bool inside;                  /* the transaction is a part of a group's; see writer.h */
+    bool wrote;                   /* it has; */
+    const lido__sql *began_with;  /* its first statement, if that stays as long as the engine; or NULL, */
+    int64_t began_at;             /* and when, by the recent clock */
     bool begun;
     bool may_have_inserted;       /* since then: there may be a last key */
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
@@ -113,6 +120,8 @@ bool lido__queue_run(lido_session *session, lido__operation *last);
 bool lido__queue_run_with(lido_session *session, lido__operation *operation);
 /* When the open transaction must have ended; LIDO__NO_DEADLINE if it need not. */
 int64_t lido__queue_transaction_deadline(const lido_session *session);
+/* The transaction is over: what it did is remembered for the next that begins so. */
+void lido__queue_learn(lido_session *session);
 /* Forgets what is queued from `first` on. */
 void lido__queue_drop(lido_session *session, size_t first);
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/convert.h"
 #include "base/fault.h"
@@ -49,19 +50,39 @@ static const char *store(char **next, const char *text, size_t size) {
     return copy;
 }
 
-/* The block: the struct, the pointers to names, the text, its translation unless that is the text, the names. */
+static bool changes_rows(const char *text) {
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
+    text += strspn(text, " \t\r\n\f");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strncasecmp(text, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
+/* One block of memory; behind it the text, its translation unless that is the text, and the names. */
+typedef struct block {
+    lido__sql sql;
+    lido__sql_habits habits;
+    const char *names[];
+} block;
+
 static lido__sql *assemble(const lido__sql *parts, const lido__names *names) {
     bool changed = parts->translated != NULL;
-    size_t size = sizeof *parts + names->count * sizeof *parts->names + parts->size + 1;
+    size_t size = sizeof(block) + names->count * sizeof(const char *) + parts->size + 1;
     size += changed ? parts->translated_size + 1 : 0;
     for (size_t i = 0; i < names->count; i++)
         size += names->list[i].size + 1;
-    lido__sql *sql = malloc(size);
-    if (sql == NULL)
+    block *made = malloc(size);
+    if (made == NULL)
         return NULL;
+    lido__sql *sql = &made->sql;
     *sql = *parts;
-    sql->names = names->count > 0 ? (const char **)(sql + 1) : NULL;
-    char *next = (char *)(sql + 1) + names->count * sizeof *sql->names;
+    atomic_init(&made->habits.goes_on_to_write, false);
+    atomic_init(&made->habits.is_quick, false);
+    atomic_init(&made->habits.is_slow, false);
+    sql->habits = &made->habits;
+    sql->names = names->count > 0 ? made->names : NULL;
+    char *next = (char *)(made->names + names->count);
     sql->text = store(&next, parts->text, parts->size);
     sql->translated = changed ? store(&next, parts->translated, parts->translated_size) : sql->text;
     for (size_t i = 0; i < names->count; i++)
@@ -97,6 +118,7 @@ lido__sql *lido__sql_new(const char *text, size_t size, uint64_t hash, lido__dat
     if (scan(&shape, &translation) && lido__translation_end(&translation, &parts.translated, &parts.translated_size)) {
         parts.kind = shape.kind;
         parts.many = shape.many;
+        parts.changes_rows = shape.kind == LIDO__SQL_WRITES && changes_rows(text);
         parts.parameter_count = translation.parameter_count;
         sql = assemble(&parts, &translation.names);
         if (sql == NULL)

@@ -5,6 +5,7 @@
 #ifndef LIDO_SQL_SQL_H
 #define LIDO_SQL_SQL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,13 @@ enum {
     LIDO__SQL_PARAMETERS_MOST = 32766       /* SQLite's limit; PostgreSQL's is 65535 */
 };
 
+/* What has been seen of a statement so far, to guess by. From any thread. */
+typedef struct lido__sql_habits {
+    atomic_bool goes_on_to_write; /* a transaction that began with it wrote later */
+    atomic_bool is_quick;         /* what it began was over in a moment, the last time; */
+    atomic_bool is_slow;          /* or was not; neither: it has not been seen */
+} lido__sql_habits;
+
 /* Immutable once made; one allocation. */
 typedef struct lido__sql {
     uint64_t hash;          /* of `text` */
@@ -35,9 +43,11 @@ typedef struct lido__sql {
     const char *translated; /* for the database; PostgreSQL: $n, ~; SQLite: ?n */
     size_t translated_size;
     lido__sql_kind kind;
+    bool changes_rows;      /* by its first word, INSERT, UPDATE, DELETE or REPLACE: it may be within a transaction */
     bool many;              /* another statement follows a semicolon */
     size_t parameter_count; /* how many values it takes: the highest number, or the count of different names */
     const char **names;     /* of :name parameters, in order of first appearance; NULL if they have no names */
+    lido__sql_habits *habits;
 } lido__sql;
 
 /* The length of a text and a fast hash of its bytes; what `hash` holds. Differs between byte orders, so it is not to be

@@ -288,6 +288,7 @@ static bool inspect(lido__connection *base, lido_server *server, lido_error *err
 const lido__backend lido__backend_sqlite = {
     .name = "sqlite",
     .bulk_from = 1,
+    .one_writer = true,
     .attach = attach,
     .detach = detach,
     .open = open_connection,

@@ -119,7 +119,8 @@ static bool run_statement(sqlite_connection *connection, lido__operation *operat
 }
 
 static bool run_control(sqlite_connection *connection, sqlite_control control, lido_error *error) {
-    static const char *const texts[CONTROL_COUNT] = {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"};
+    static const char *const texts[CONTROL_COUNT] = {
+        "BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", "SAVEPOINT lido_0", "RELEASE lido_0", "ROLLBACK TO lido_0"};
     sqlite3_stmt **statement = &connection->controls[control];
     int code = SQLITE_OK;
     if (*statement == NULL)
@@ -145,7 +146,33 @@ static bool run_savepoint(sqlite_connection *connection, const lido__operation *
     return code == SQLITE_OK || lido__sqlite_fault(connection, code, false, error);
 }
 
+/* What the whole transaction's COMMIT would say of the part, which nobody else shall be told. */
+static bool end_part(sqlite_connection *connection, lido_error *error) {
+    int open = 0;
+    int most;
+    sqlite3_db_status(connection->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0);
+    if (open > 0) {
+        lido__fault(error, LIDO_ERROR_FOREIGN_KEY, "FOREIGN KEY constraint failed");
+        lido__fault_field(error->sqlstate, sizeof error->sqlstate, "23503");
+        error->native_code = SQLITE_CONSTRAINT_FOREIGNKEY;
+        return false;
+    }
+    if (connection->inside && !run_control(connection, CONTROL_RELEASE, error))
+        return false;
+    connection->inside = false;
+    return true;
+}
+
+static bool undo_part(sqlite_connection *connection, lido_error *error) {
+    if (!connection->inside)
+        return run_control(connection, CONTROL_ROLLBACK, error);
+    connection->inside = false;
+    return run_control(connection, CONTROL_ROLLBACK_TO, error) && run_control(connection, CONTROL_RELEASE, error);
+}
+
 static bool run_commit(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
+    if (operation->inside)
+        return end_part(connection, error);
     if (run_control(connection, CONTROL_COMMIT, error))
         return true;
     operation->in_doubt = commit_was_torn(error);
@@ -157,6 +184,9 @@ static bool run_begin(sqlite_connection *connection, const lido__operation *oper
     connection->moment = lido_time_now(); /* before it waits for the lock, as on PostgreSQL */
     connection->moment_known = true;
     sqlite3_set_last_insert_rowid(connection->handle, 0); /* LAST_KEY shall not tell what an earlier holder inserted */
+    connection->inside = operation->inside;
+    if (operation->inside)
+        return run_control(connection, CONTROL_SAVEPOINT, error);
     return run_control(connection, operation->writes && !operation->read_only ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN,
                        error);
 }
@@ -170,7 +200,7 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
     case LIDO__COMMIT:
         return run_commit(connection, operation, error);
     case LIDO__ROLLBACK:
-        return run_control(connection, CONTROL_ROLLBACK, error);
+        return operation->inside ? undo_part(connection, error) : run_control(connection, CONTROL_ROLLBACK, error);
     case LIDO__SAVEPOINT:
     case LIDO__RELEASE:
     case LIDO__ROLLBACK_TO:
@@ -195,7 +225,7 @@ static void note_transaction(sqlite_connection *connection) {
     /* Some errors make SQLite roll the whole transaction back by itself. */
     connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
     if (!connection->base.in_transaction)
-        connection->read_only = false;
+        connection->read_only = connection->inside = false;
 }
 
 static void run_batch(void *argument, int worth) {

@@ -28,6 +28,9 @@ typedef enum sqlite_control {
     CONTROL_BEGIN_IMMEDIATE,
     CONTROL_COMMIT,
     CONTROL_ROLLBACK,
+    CONTROL_SAVEPOINT, /* of a part of the transaction that is open; see core/writer.h */
+    CONTROL_RELEASE,
+    CONTROL_ROLLBACK_TO,
     CONTROL_COUNT
 } sqlite_control;
 
@@ -51,6 +54,7 @@ typedef struct sqlite_connection {
     bool timed_out;                        /* the progress handler stopped it */
     bool in_place;                         /* in a task its work is short enough for the loop's thread */
     bool read_only;                        /* the open transaction must not write */
+    bool inside;                           /* the part that is open is behind a savepoint of its own */
     bool moment_known;                     /* `moment` is the transaction's */
     lido_time moment;                      /* what now() gives */
     struct lido__patterns *patterns;       /* regular expressions; NULL until the first one is used */
