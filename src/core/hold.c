@@ -42,11 +42,11 @@ void lido__hold_pause(lido__connection *connection) {
     atomic_fetch_and(&connection->hold, ~(uint64_t)RUNNING);
 }
 
-void lido__hold_rest(lido__connection *connection) {
+bool lido__hold_rest(lido__connection *connection) {
     lido__hold_pause(connection);
     while (cancels_in(atomic_load(&connection->hold)) > 0)
-        lido__await_moment(lido__clock_now_us() + LOOK_AGAIN_US);
-    atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
+        look_again_soon();
+    return atomic_exchange_explicit(&connection->stop, false, memory_order_relaxed);
 }
 
 void lido__hold_go_on(lido__connection *connection) {

@@ -47,8 +47,8 @@ unsigned lido__hold_end_anyway(lido__connection *connection);
 
 /* Nothing runs on it for now, and nothing can be cancelled. */
 void lido__hold_pause(lido__connection *connection);
-/* The same, and waits until those who cancel what ran are through with it. */
-void lido__hold_rest(lido__connection *connection);
+/* The same, and waits until those who cancel what ran are through with it; whether anybody did. */
+bool lido__hold_rest(lido__connection *connection);
 /* Something is about to. Waits until those who cancel what ran before are through with it, so that they do not hit
  * what comes. */
 void lido__hold_go_on(lido__connection *connection);

@@ -11,21 +11,28 @@ enum { UNDO_MOST_MS = 5000 }; /* a rollback that takes longer costs the connecti
 /* Rolls back at the database, if it has the transaction, and gives the connection back. Returns which one that was; 0:
  * none. */
 static uint64_t leave(lido_session *session) {
-    lido__connection *connection = session->connection;
-    uint64_t number = connection != NULL ? connection->number : 0;
+    uint64_t number = session->connection != NULL ? session->number : 0;
     lido_error ignored = LIDO_ERROR_INIT;
     lido__queue_drop(session, 0);
     lido__await_firm_begin();
-    if (connection != NULL && connection->in_transaction && !connection->broken && lido__await_may_wait(&ignored)) {
+    if (session->connection != NULL)
+        lido__session_resume(session);
+    lido__connection *connection = session->connection;
+    bool undone = connection == NULL || !connection->in_transaction;
+    if (!undone && !connection->broken && lido__await_may_wait(&ignored)) {
         lido__operation rollback = {.kind = LIDO__ROLLBACK, .unawaited = true, .inside = session->inside};
         lido__batch batch = {
             .operations = &rollback, .count = 1, .deadline = lido__deadline_in_ms(UNDO_MOST_MS), .error = &ignored};
-        lido__hold_go_on(connection);
-        connection->backend->run(connection, &batch); /* if it fails, the connection is not used again */
+        if (session->inside) /* a cancel would hit the others', too */
+            lido__hold_rest(connection);
+        undone = connection->backend->run(connection, &batch); /* if not, the connection is not used again */
         lido__watch_reset(session, &ignored);
     }
-    if (connection != NULL && session->lender == &session->engine->writer.pool)
-        lido__writer_leave(&session->engine->writer, &session->connection);
+    if (connection != NULL && session->lender == &session->engine->writer.pool) {
+        lido__writer_leave(&session->engine->writer, &session->connection, undone);
+        if (session->connection == NULL)
+            lido__session_forget_connection(session);
+    }
     lido__session_release(session);
     lido__await_firm_end();
     return number;

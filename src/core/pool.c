@@ -153,6 +153,8 @@ static fitness fitness_of(const lido__pool *pool, lido__connection *connection) 
     const lido__config *config = pool->config;
     int64_t now = atomic_load_explicit(&connection->holder.since, memory_order_relaxed); /* just now */
     int64_t idle = now - connection->idle_since;
+    if (connection->in_transaction) /* a group's, handed on */
+        return FIT;
     if (now >= connection->retire_at)
         return TOO_OLD;
     if (!config->pool_pre_ping || idle < LOOK_AFTER_US)

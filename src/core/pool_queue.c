@@ -53,13 +53,19 @@ bool lido__pool_errand_waits(lido__pool *pool) {
     return waits;
 }
 
-lido__pool_waiter *lido__pool_take_errand(lido__pool *pool) {
+lido__errand *lido__pool_take_errand(lido__pool *pool, lido__connection *connection, uint64_t owner) {
+    lido__errand *errand = NULL;
     pthread_mutex_lock(&pool->lock);
     lido__pool_waiter *waiter = oldest_with_errand(pool);
-    if (waiter != NULL)
+    if (waiter != NULL) {
+        lido__lease lease = waiter->lease;
+        lease.owner = owner;
+        errand = lease.errand;
         lido__pool_queue_remove(pool, waiter);
+        lido__hold_begin(connection, &lease);
+    }
     pthread_mutex_unlock(&pool->lock);
-    return waiter;
+    return errand;
 }
 
 bool lido__pool_hand_on(lido__pool *pool, lido__connection *connection) {

@@ -182,7 +182,7 @@ static bool has_turn(const lido_session *session) {
 static bool is_errand(const lido_session *session, const lido__batch *batch) {
     const lido__operation *only = batch->operations;
     return session->options.autocommit && batch->count == 1 && !only->stream && only->sql->changes_rows &&
-           !atomic_load_explicit(&only->sql->habits->is_slow, memory_order_relaxed);
+           atomic_load_explicit(&only->sql->habits->slow_for, memory_order_relaxed) == 0;
 }
 
 static bool is_quick(const lido__batch *batch) {
@@ -193,13 +193,23 @@ static bool is_quick(const lido__batch *batch) {
 /* Who gets the ticket inside a group's transaction begins a part of that; what cannot be a part has it ended first. */
 static void enter(lido_session *session, const lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
-    session->number = session->connection->number;
-    if (!has_turn(session) || !lido__writer_has_group(writer) || is_errand(session, batch))
+    session->began_at = lido__clock_recent_us(); /* waiting for the turn is no part of its pace */
+    if (!has_turn(session) || !lido__writer_has_group(writer))
         return;
-    if (batch->operations->kind == LIDO__BEGIN)
-        session->inside = batch->operations->inside = true;
-    else
-        lido__writer_settle(writer, session->connection);
+    if (batch->operations->kind == LIDO__BEGIN) {
+        session->inside = session->in_turn = batch->operations->inside = true;
+        session->turn = lido__writer_turn(writer);
+    } else {
+        bool cancelled = lido__writer_settle(writer, session->connection);
+        lido__hold_go_on(session->connection);
+        if (cancelled)
+            atomic_store(&session->connection->stop, true);
+    }
+}
+
+/* What a listener is to hear of is done by who is heard. */
+static bool is_watched(const lido_session *session) {
+    return lido__watched(session, LIDO__WATCH_BATCH | LIDO_EVENT_CHECKOUT | LIDO_EVENT_CHECKIN);
 }
 
 /* A transaction that has only read until now wants to write: on its own connection, but in its turn. */
@@ -217,7 +227,6 @@ static bool take_ticket(lido_session *session, const lido__batch *batch, lido__l
         return false;
     }
     lido__hold_pause(session->ticket);
-    lido__writer_settle(&engine->writer, session->ticket);
     return true;
 }
 
@@ -230,24 +239,37 @@ static bool refuse_lease(lido_session *session, const lido__batch *batch) {
     return false;
 }
 
+static bool refuse_taken_back(lido_session *session, const lido__batch *batch) {
+    lido__fault(&session->error, LIDO_ERROR_SERIALISATION,
+                "the transaction did nothing for so long, while others waited for it to commit together, that it was "
+                "rolled back");
+    lido__fault_hint(&session->error, "run it again; do what takes its time before it or after it");
+    queue_failed(session, last_of(batch));
+    session->lost = true;
+    return false;
+}
+
 /* The connection, from here on with something running on it; or the batch was run already, by who had the ticket. */
 static bool lease(lido_session *session, lido__batch *batch, lido__errand *errand) {
     lido_engine *engine = session->engine;
     lido__lease lease = {.holder = session, .owner = session->owner, .file = session->file, .line = session->line};
     if (session->connection != NULL) {
-        lido__hold_go_on(session->connection);
+        if (!lido__session_resume(session))
+            return refuse_taken_back(session, batch);
         return take_ticket(session, batch, &lease);
     }
     session->lender = &engine->pool;
     if (begins_to_write(session, batch)) {
         session->lender = &engine->writer.pool;
         lease.until = batch->deadline = lido__await_deadline(deadline(session, batch));
-        lease.errand = is_errand(session, batch) ? errand : NULL;
+        lease.errand = is_errand(session, batch) && !is_watched(session) ? errand : NULL;
         lease.joins = !session->options.autocommit && is_quick(batch);
     }
     session->connection = lido__pool_acquire(session->lender, &lease, &session->error);
     if (errand->done)
         return true;
+    if (session->connection != NULL)
+        session->number = session->connection->number;
     if (session->connection == NULL || (lido__watched(session, LIDO_EVENT_CHECKOUT) && !lido__watch_checkout(session)))
         return refuse_lease(session, batch);
     enter(session, batch);
@@ -302,12 +324,29 @@ static bool run_unless_cancelled(lido__connection *connection, lido__batch *batc
     return connection->backend->run(connection, batch);
 }
 
+static bool commit(lido_session *session, lido__batch *batch) {
+    const lido__lease lease = {
+        .holder = session, .owner = session->owner, .file = session->file, .line = session->line};
+    lido__queue_learn(session); /* before it waits for others */
+    bool done = lido__writer_commit(&session->engine->writer, &session->connection, batch, &lease);
+    if (batch->operations->inside)
+        session->inside = session->in_turn = false;
+    if (session->connection == NULL)
+        lido__session_forget_connection(session);
+    return done;
+}
+
 static bool run_at(lido_session *session, lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
-    if (has_turn(session) && is_errand(session, batch))
+    const lido__operation *first = batch->operations;
+    if (!has_turn(session) || atomic_load(&session->connection->stop))
+        return run_unless_cancelled(session->connection, batch);
+    if (is_errand(session, batch))
         return lido__writer_lead(writer, session->connection, batch);
-    if (has_turn(session) && batch->operations->kind == LIDO__COMMIT)
-        return lido__writer_commit(writer, &session->connection, batch);
+    if (first->kind == LIDO__COMMIT)
+        return commit(session, batch);
+    if (session->options.autocommit && first->sql != NULL)
+        lido__writer_note_alone(first->sql);
     return run_unless_cancelled(session->connection, batch);
 }
 
@@ -371,13 +410,12 @@ static void note_begin(lido_session *session, const lido__batch *batch) {
     if (batch->operations->kind != LIDO__BEGIN)
         return;
     session->began_with = first != NULL && first->sql != NULL && !first->loose_sql ? first->sql : NULL;
-    session->began_at = lido__clock_recent_us();
 }
 
 void lido__queue_learn(lido_session *session) {
     const lido__sql *first = session->began_with;
     session->began_with = NULL;
-    if (session->lender == NULL || !has_turn(session))
+    if (first == NULL || session->lender == NULL || !has_turn(session))
         return;
     lido__writer_note_pace(first, session->began_at);
     if (!session->wrote && atomic_load_explicit(&first->habits->goes_on_to_write, memory_order_relaxed))
@@ -402,7 +440,7 @@ static bool run(lido_session *session, lido__batch *batch) {
     if (session->options.autocommit)
         lido__session_release(session);
     else
-        lido__hold_pause(session->connection);
+        lido__session_pause(session);
     return done;
 }
 

@@ -47,8 +47,8 @@ static void stream_ended(lido_rows *rows) {
         lido__session_release(session);
         return;
     }
-    lido__hold_pause(session->connection);
     session->lost = session->lost || session->connection->broken;
+    lido__session_pause(session);
 }
 
 /* Reading went wrong, or what a stream wrote did. */

@@ -219,9 +219,35 @@ void lido__session_release(lido_session *session) {
     if (session->connection == NULL)
         return;
     if (lido__watched(session, LIDO_EVENT_CHECKIN))
-        lido__watch_checkin(session);
+        lido__watch_checkin(session, session->connection->holder.since);
     lido__pool_release(session->lender, session->connection);
     session->connection = NULL;
+}
+
+void lido__session_forget_connection(lido_session *session) {
+    session->connection = NULL;
+    session->in_turn = false;
+    if (lido__watched(session, LIDO_EVENT_CHECKIN))
+        lido__watch_checkin(session, session->began_at);
+}
+
+void lido__session_pause(lido_session *session) {
+    lido__hold_pause(session->connection);
+    if (session->in_turn)
+        lido__writer_pause(&session->engine->writer, session->turn);
+    session->in_turn = false;
+}
+
+bool lido__session_resume(lido_session *session) {
+    if (session->inside && !session->in_turn) {
+        session->in_turn = lido__writer_resume(&session->engine->writer, session->turn);
+        if (!session->in_turn) {
+            lido__session_forget_connection(session);
+            return false;
+        }
+    }
+    lido__hold_go_on(session->connection);
+    return true;
 }
 
 lido_status lido__session_settle(lido_session *session, lido_status outcome) {
@@ -230,7 +256,7 @@ lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     if (session->began_with != NULL)
         lido__queue_learn(session);
     session->begun = session->may_have_inserted = session->refused = session->lost = false;
-    session->inside = session->wrote = false;
+    session->inside = session->in_turn = session->wrote = false;
     session->failed = session->unusable;
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;

@@ -39,7 +39,9 @@ struct lido_session {
     uint64_t number;              /* of the connection that the transaction has, or had last */
     lido__pool *lender;           /* whose that is: the engine's pool, or its writer's */
     lido__connection *ticket;     /* held besides, by a transaction that has read before it writes; or NULL */
-    bool inside;                  /* the transaction is a part of a group's; see writer.h */
+    bool inside;                  /* the transaction is a part of a group's; see writer.h, */
+    uint64_t turn;                /* and while it is, its turn there, */
+    bool in_turn;                 /* and whether it has that to itself */
     bool wrote;                   /* it has; */
     const lido__sql *began_with;  /* its first statement, if that stays as long as the engine; or NULL, */
     int64_t began_at;             /* and when, by the recent clock */
@@ -95,6 +97,12 @@ bool lido__session_refuse_reading(lido_session *session, lido_category category,
 void lido__session_in_doubt(lido_session *session);
 /* Gives the connection back, if there is one. */
 void lido__session_release(lido_session *session);
+/* It is somebody else's now; CHECKIN is told all the same. */
+void lido__session_forget_connection(lido_session *session);
+/* Nothing runs on the connection for now. */
+void lido__session_pause(lido_session *session);
+/* Something is about to. False: it was taken away meanwhile, with the transaction, and there is none any more. */
+bool lido__session_resume(lido_session *session);
 /* Back to "nothing begun", `outcome` being what became of the transaction. Keeps the error's text. Returns
  * `outcome`. */
 lido_status lido__session_settle(lido_session *session, lido_status outcome);

@@ -8,7 +8,7 @@ static lido_event event_of(const lido_session *session, lido_event_kind kind) {
     return (lido_event){.kind = kind,
                         .database = session->engine->config.display,
                         .session = session,
-                        .connection = session->connection != NULL ? session->connection->number : 0,
+                        .connection = session->connection != NULL ? session->number : 0,
                         .file = session->file,
                         .line = session->line};
 }
@@ -27,9 +27,9 @@ bool lido__watch_checkout(lido_session *session) {
            lido__fault(&session->error, refusal.category, "%s", refusal.message);
 }
 
-void lido__watch_checkin(lido_session *session) {
+void lido__watch_checkin(lido_session *session, int64_t since) {
     lido_event event = event_of(session, LIDO_EVENT_CHECKIN);
-    event.duration_us = lido__clock_recent_us() - session->connection->holder.since;
+    event.duration_us = lido__clock_recent_us() - since;
     tell(session, &event);
 }
 

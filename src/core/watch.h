@@ -16,7 +16,7 @@ static inline bool lido__watched(const lido_session *session, unsigned kinds) {
 /* The session has just been given a connection. False, with the session's error set: it must not have it. */
 bool lido__watch_checkout(lido_session *session);
 /* It is about to give it back. */
-void lido__watch_checkin(lido_session *session);
+void lido__watch_checkin(lido_session *session, int64_t since);
 /* A batch sets out. Returns when. */
 int64_t lido__watch_batch_begins(const lido_session *session, const lido__batch *batch);
 /* It was run. */

@@ -9,8 +9,14 @@
 enum {
     GROUP_MOST = 64,
     GROUP_OPEN_MOST_US = 10 * 1000, /* from then on nobody else joins: who is done waits for the commit */
-    QUICK_MOST_US = 8 * 1000        /* by the recent clock, which ticks every few milliseconds: mostly nothing */
+    TAKE_BACK_AFTER_MS = 100,       /* so long those who are done wait for one of their group that does nothing */
+    LOOK_AGAIN_US = 200,
+    SLOW_FOR = 32,           /* runs */
+    QUICK_MOST_US = 8 * 1000 /* by the recent clock, which ticks every few milliseconds: mostly nothing */
 };
+
+/* The lowest bit of lido__writer.turn. */
+enum { RUNS = 1, NEXT_TURN = 2 };
 
 bool lido__writer_init(lido__writer *writer, const lido__pool *head) {
     writer->config = *head->config;
@@ -18,26 +24,36 @@ bool lido__writer_init(lido__writer *writer, const lido__pool *head) {
     writer->config.max_overflow = writer->config.pool_min_size = 0;
     writer->config.pool_max_waiting = -1;
     writer->config.pool_timeout_ms = head->config->busy_timeout_ms;
+    atomic_init(&writer->turn, RUNS);
     lido__writer_forget(writer);
     return lido__pool_init_ticket(&writer->pool, &writer->config, (lido__pool *)(uintptr_t)head);
 }
 
 /* ---- One thing on the writer connection ---- */
 
-static bool run_control(lido__connection *connection, lido__operation_kind kind, int64_t deadline, lido_error *error,
-                        bool *in_doubt) {
-    lido__operation operation = {.kind = kind, .writes = true};
-    lido__batch batch = {.operations = &operation, .count = 1, .deadline = deadline, .error = error};
-    bool done = connection->backend->run(connection, &batch);
-    if (in_doubt != NULL)
-        *in_doubt = operation.in_doubt;
-    return done;
+static bool run_control(lido__connection *connection, lido__operation *operation, int64_t deadline, lido_error *error) {
+    lido__batch batch = {.operations = operation, .count = 1, .deadline = deadline, .error = error};
+    return connection->backend->run(connection, &batch);
+}
+
+/* Of a part of the transaction. */
+static bool run_inside(lido__connection *connection, lido__operation_kind kind, lido_error *error) {
+    lido__operation operation = {.kind = kind, .inside = true};
+    return run_control(connection, &operation, LIDO__NO_DEADLINE, error);
 }
 
 static void roll_back(lido__connection *connection) {
     lido_error ignored = LIDO_ERROR_INIT;
+    lido__operation rollback = {.kind = LIDO__ROLLBACK};
     if (connection->in_transaction)
-        run_control(connection, LIDO__ROLLBACK, LIDO__NO_DEADLINE, &ignored, NULL);
+        run_control(connection, &rollback, LIDO__NO_DEADLINE, &ignored);
+}
+
+/* Leaves nothing of the part that is open, if need be by rolling back all of the transaction. */
+static void roll_back_part(lido__connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
+    if (connection->in_transaction && !run_inside(connection, LIDO__ROLLBACK, &ignored))
+        roll_back(connection);
 }
 
 static bool has_failed(const lido__errand *errand) {
@@ -56,26 +72,42 @@ static void fail(const lido__errand *errand, const lido_error *why, bool in_doub
     operation->in_doubt = in_doubt;
 }
 
-/* Within the group's transaction a statement is no longer its own. If it was run before, its rows are forgotten. */
-static void run_statement(lido__connection *connection, const lido__errand *errand) {
-    lido__operation *operation = errand->batch->operations;
-    int64_t began = lido__clock_recent_us();
-    if (operation->result != NULL)
-        lido__result_forget(operation->result);
-    operation->alone = false;
-    connection->backend->run(connection, errand->batch);
-    operation->alone = true;
-    lido__writer_note_pace(operation->sql, began);
-}
-
 void lido__writer_note_pace(const lido__sql *began_with, int64_t began) {
     bool quick = lido__clock_recent_us() - began < QUICK_MOST_US;
     if (began_with == NULL)
         return;
-    if (atomic_load_explicit(&began_with->habits->is_quick, memory_order_relaxed) != quick)
-        atomic_store_explicit(&began_with->habits->is_quick, quick, memory_order_relaxed);
-    if (atomic_load_explicit(&began_with->habits->is_slow, memory_order_relaxed) == quick)
-        atomic_store_explicit(&began_with->habits->is_slow, !quick, memory_order_relaxed);
+    lido__sql_habits *habits = began_with->habits;
+    if (atomic_load_explicit(&habits->is_quick, memory_order_relaxed) != quick)
+        atomic_store_explicit(&habits->is_quick, quick, memory_order_relaxed);
+    if (!quick)
+        atomic_store_explicit(&habits->slow_for, SLOW_FOR, memory_order_relaxed);
+}
+
+void lido__writer_note_alone(const lido__sql *slow) {
+    int runs = atomic_load_explicit(&slow->habits->slow_for, memory_order_relaxed);
+    if (runs > 0)
+        atomic_store_explicit(&slow->habits->slow_for, runs - 1, memory_order_relaxed);
+}
+
+/* Behind a savepoint, so that what the transaction's COMMIT would say of it is said to it alone. Within the transaction
+ * it is no longer its own. If it was run before, its rows are forgotten. */
+static void run_part(lido__connection *connection, const lido__errand *errand) {
+    lido__operation *operation = errand->batch->operations;
+    lido_error why = LIDO_ERROR_INIT;
+    int64_t began = lido__clock_recent_us();
+    if (operation->result != NULL)
+        lido__result_forget(operation->result);
+    bool begun = run_inside(connection, LIDO__BEGIN, &why);
+    operation->alone = false;
+    bool done = begun && connection->backend->run(connection, errand->batch);
+    operation->alone = true;
+    if (begun)
+        lido__writer_note_pace(operation->sql, began);
+    if (done && run_inside(connection, LIDO__COMMIT, &why))
+        return;
+    if (why.status != LIDO_OK)
+        fail(errand, &why, false);
+    roll_back_part(connection);
 }
 
 /* ---- The group ---- */
@@ -121,111 +153,183 @@ static void fail_blocks(const lido__writer *writer) {
             fail(at, &why, false);
 }
 
+/* The errands that have not failed, until one makes the database roll back all of the transaction. */
+static void run_those_left(const lido__writer *writer, lido__connection *connection) {
+    for (const lido__errand *at = writer->first; at != NULL && connection->in_transaction; at = at->next)
+        if (!has_failed(at))
+            run_part(connection, at);
+}
+
+static void fail_all(const lido__writer *writer, const lido_error *why, bool in_doubt) {
+    for (const lido__errand *at = writer->first; at != NULL; at = at->next)
+        if (!has_failed(at))
+            fail(at, why, in_doubt);
+}
+
 /* Some errors make SQLite roll back all of the transaction, the others' parts, too: those whose statements are known are
  * run once more. Each round leaves out at least one that has failed. */
-static void run_again(const lido__writer *writer, lido__connection *connection, int64_t deadline) {
+static void run_again(const lido__writer *writer, lido__connection *connection) {
     fail_blocks(writer);
     while (!connection->in_transaction) {
         lido_error why = LIDO_ERROR_INIT;
-        bool begun = run_control(connection, LIDO__BEGIN, deadline, &why, NULL);
-        for (const lido__errand *at = writer->first; at != NULL; at = at->next) {
-            if (has_failed(at))
-                continue;
-            if (!begun)
-                fail(at, &why, false);
-            else
-                run_statement(connection, at);
-            if (begun && !connection->in_transaction)
-                break;
-        }
-        if (!begun)
+        lido__operation begin = {.kind = LIDO__BEGIN, .writes = true};
+        if (!run_control(connection, &begin, LIDO__NO_DEADLINE, &why)) {
+            fail_all(writer, &why, false);
             return;
+        }
+        run_those_left(writer, connection);
     }
 }
 
 static void join(lido__writer *writer, lido__connection *connection, lido__errand *errand) {
     append(writer, errand);
-    run_statement(connection, errand);
-    if (!connection->in_transaction)
-        run_again(writer, connection, errand->batch->deadline);
+    run_part(connection, errand);
+    if (connection->in_transaction)
+        return;
+    lido__hold_rest(connection); /* a cancel was meant for that one */
+    lido__await_firm_begin();
+    run_again(writer, connection);
+    lido__await_firm_end();
 }
 
+/* The holder has nothing running. */
 static void run_errands(lido__writer *writer, lido__connection *connection) {
-    const lido__pool_waiter *waiter;
-    while (writer->count < GROUP_MOST && (waiter = lido__pool_take_errand(&writer->pool)) != NULL)
-        join(writer, connection, waiter->lease.errand);
+    lido__holding mine;
+    lido__errand *errand;
+    int count = writer->count;
+    if (!lido__hold_read(connection, &mine))
+        return;
+    while (writer->count < GROUP_MOST &&
+           (errand = lido__pool_take_errand(&writer->pool, connection, mine.lease.owner)) != NULL) {
+        join(writer, connection, errand);
+        lido__hold_rest(connection);
+    }
+    if (writer->count == count)
+        return;
+    lido__hold_begin(connection, &mine.lease);
+    lido__hold_pause(connection);
 }
 
-static bool anybody_is_to_stand(const lido__writer *writer) {
+bool lido__writer_settle(lido__writer *writer, lido__connection *connection) {
+    lido_error why = LIDO_ERROR_INIT;
+    lido__operation commit = {.kind = LIDO__COMMIT};
+    if (writer->first == NULL)
+        return false;
+    lido__await_firm_begin();
+    bool cancelled = lido__hold_rest(connection);
+    if (!connection->in_transaction)
+        run_again(writer, connection);
+    bool stands = connection->in_transaction && run_control(connection, &commit, LIDO__NO_DEADLINE, &why);
+    if (!stands) {
+        roll_back(connection);
+        fail_all(writer, &why, commit.in_doubt);
+    }
     for (const lido__errand *at = writer->first; at != NULL; at = at->next)
         if (!has_failed(at))
-            return true;
-    return false;
-}
-
-void lido__writer_settle(lido__writer *writer, lido__connection *connection) {
-    lido_error why = LIDO_ERROR_INIT;
-    bool in_doubt = false;
-    if (writer->first == NULL)
-        return;
-    bool stands =
-        anybody_is_to_stand(writer) && run_control(connection, LIDO__COMMIT, LIDO__NO_DEADLINE, &why, &in_doubt);
-    roll_back(connection);
-    for (const lido__errand *at = writer->first; at != NULL; at = at->next) {
-        if (has_failed(at))
-            continue;
-        at->batch->operations->done = stands;
-        at->batch->operations->in_doubt = false;
-        if (!stands)
-            fail(at, &why, in_doubt);
-    }
+            at->batch->operations->done = true;
+    lido__await_firm_end();
     tell_all(take_all(writer));
+    return cancelled;
 }
 
 /* Whether the ticket was handed on, inside the group's transaction. `mine` waits for the group from here on. */
 static bool hand_on(lido__writer *writer, lido__connection *connection) {
-    return writer->count < GROUP_MOST && lido__clock_recent_us() - writer->opened_at < GROUP_OPEN_MOST_US &&
-           lido__pool_hand_on(&writer->pool, connection);
+    if (writer->count >= GROUP_MOST || lido__clock_recent_us() - writer->opened_at >= GROUP_OPEN_MOST_US)
+        return false;
+    /* Before it is: whoever gets it may have gone on before this thread does. */
+    atomic_store(&writer->turn, atomic_load(&writer->turn) / NEXT_TURN * NEXT_TURN + NEXT_TURN + RUNS);
+    writer->connection = connection;
+    return lido__pool_hand_on(&writer->pool, connection);
 }
 
-/* Brings the group to its end, or leaves that to the next; *connection is NULL then. */
+/* Brings the group to its end, or leaves that to the next; *connection is NULL then. The holder's own part is over. */
 static void go_on(lido__writer *writer, lido__connection **connection) {
-    lido__hold_rest(*connection); /* a cancel was meant for the holder's own part, which is over */
+    lido__hold_rest(*connection); /* a cancel was meant for that */
+    if (!(*connection)->in_transaction)
+        run_again(writer, *connection);
     run_errands(writer, *connection);
-    if (hand_on(writer, *connection))
+    if ((*connection)->in_transaction && hand_on(writer, *connection))
         *connection = NULL;
     else
         lido__writer_settle(writer, *connection);
+}
+
+/* ---- Turns inside a group ---- */
+
+uint64_t lido__writer_turn(const lido__writer *writer) {
+    return atomic_load(&writer->turn) / NEXT_TURN * NEXT_TURN;
+}
+
+void lido__writer_pause(lido__writer *writer, uint64_t turn) {
+    uint64_t running = turn + RUNS;
+    atomic_compare_exchange_strong(&writer->turn, &running, turn); /* unless it was handed on */
+}
+
+bool lido__writer_resume(lido__writer *writer, uint64_t turn) {
+    uint64_t expected = turn;
+    while (!atomic_compare_exchange_strong(&writer->turn, &expected, turn + RUNS)) {
+        if (expected / NEXT_TURN * NEXT_TURN != turn)
+            return false;
+        /* Somebody looks whether to take it back, and it must be known before anything else is done. */
+        lido__await(&(lido__wait){.kind = LIDO__WAIT_MOMENT, .firm = true}, lido__clock_now_us() + LOOK_AGAIN_US);
+        expected = turn;
+    }
+    return true;
+}
+
+/* By one that waits for its group: takes the ticket back from who has it and does nothing, and commits the rest. False:
+ * something runs, or the group is over and it was another one's turn. */
+static bool take_back(lido__writer *writer, lido__errand *mine, const lido__lease *lease,
+                      lido__connection **connection) {
+    uint64_t turn = atomic_load(&writer->turn);
+    uint64_t looked_at = turn + RUNS;
+    if (turn % NEXT_TURN == RUNS || !atomic_compare_exchange_strong(&writer->turn, &turn, looked_at))
+        return false;
+    if (mine->done) {
+        atomic_compare_exchange_strong(&writer->turn, &looked_at, turn);
+        return false;
+    }
+    atomic_store(&writer->turn, turn + NEXT_TURN + RUNS);
+    *connection = writer->connection;
+    lido__hold_begin(*connection, lease);
+    lido__hold_pause(*connection);
+    roll_back_part(*connection);
+    mine->waker = NULL;
+    lido__writer_settle(writer, *connection);
+    return true;
+}
+
+/* The ticket is somebody else's: waits until the group has been committed. */
+static bool wait_for_group(lido__writer *writer, lido__errand *mine, const lido__lease *lease,
+                           lido__connection **connection) {
+    while (lido__await_waker(mine->waker, lido__deadline_in_ms(TAKE_BACK_AFTER_MS)) != LIDO__AWAIT_READY)
+        if (take_back(writer, mine, lease, connection))
+            break;
+    return !has_failed(mine);
 }
 
 /* ---- By the holder of the ticket ---- */
 
 bool lido__writer_lead(lido__writer *writer, lido__connection *connection, lido__batch *own) {
     lido__errand mine = {.batch = own};
-    if (writer->first == NULL && !lido__pool_errand_waits(&writer->pool)) {
-        int64_t began = lido__clock_recent_us();
-        bool done = connection->backend->run(connection, own);
-        lido__writer_note_pace(own->operations->sql, began);
-        return done;
-    }
-    if (writer->first == NULL && !run_control(connection, LIDO__BEGIN, own->deadline, own->error, NULL)) {
+    lido__operation begin = {.kind = LIDO__BEGIN, .writes = true};
+    if (writer->first == NULL && !lido__pool_errand_waits(&writer->pool))
+        return connection->backend->run(connection, own); /* the database's own commit will do */
+    if (writer->first == NULL && !run_control(connection, &begin, own->deadline, own->error)) {
         own->failed = 0;
         return false;
     }
     join(writer, connection, &mine);
     lido__hold_rest(connection);
+    lido__await_firm_begin();
     run_errands(writer, connection);
     lido__writer_settle(writer, connection);
+    lido__await_firm_end();
     return !has_failed(&mine);
 }
 
-/* The ticket is somebody else's: waits until the group has been committed. */
-static bool wait_for_group(lido__errand *mine) {
-    lido__await_waker(mine->waker, LIDO__NO_DEADLINE);
-    return !has_failed(mine);
-}
-
-bool lido__writer_commit(lido__writer *writer, lido__connection **connection, lido__batch *own) {
+bool lido__writer_commit(lido__writer *writer, lido__connection **connection, lido__batch *own,
+                         const lido__lease *lease) {
     lido__waker waker;
     lido__errand mine = {.batch = own, .waker = &waker};
     lido__operation *commit = own->operations;
@@ -237,20 +341,23 @@ bool lido__writer_commit(lido__writer *writer, lido__connection **connection, li
     }
     commit->inside = true;
     bool done = (*connection)->backend->run(*connection, own);
+    commit->inside = done;
     commit->done = false; /* what was settled is its own part; it stands when the group does */
     if (done) {
         append(writer, &mine);
+        lido__await_firm_begin();
         go_on(writer, connection);
-        done = *connection != NULL ? !has_failed(&mine) : wait_for_group(&mine);
+        done = *connection != NULL ? !has_failed(&mine) : wait_for_group(writer, &mine, lease, connection);
+        lido__await_firm_end();
     }
     lido__waker_done(&waker);
     return done;
 }
 
-void lido__writer_leave(lido__writer *writer, lido__connection **connection) {
+void lido__writer_leave(lido__writer *writer, lido__connection **connection, bool undone) {
     if (writer->first == NULL)
         return;
-    if (!(*connection)->in_transaction)
-        run_again(writer, *connection, LIDO__NO_DEADLINE);
+    if (!undone)
+        roll_back(*connection);
     go_on(writer, connection);
 }

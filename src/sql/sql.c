@@ -50,12 +50,13 @@ static const char *store(char **next, const char *text, size_t size) {
     return copy;
 }
 
+/* OR FAIL keeps what was done before the failure. */
 static bool changes_rows(const char *text) {
     static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
     text += strspn(text, " \t\r\n\f");
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strncasecmp(text, words[i], strlen(words[i])) == 0)
-            return true;
+            return strcasestr(text, "FAIL") == NULL;
     return false;
 }
 
@@ -79,7 +80,7 @@ static lido__sql *assemble(const lido__sql *parts, const lido__names *names) {
     *sql = *parts;
     atomic_init(&made->habits.goes_on_to_write, false);
     atomic_init(&made->habits.is_quick, false);
-    atomic_init(&made->habits.is_slow, false);
+    atomic_init(&made->habits.slow_for, 0);
     sql->habits = &made->habits;
     sql->names = names->count > 0 ? made->names : NULL;
     char *next = (char *)(made->names + names->count);

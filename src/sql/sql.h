@@ -32,7 +32,7 @@ enum {
 typedef struct lido__sql_habits {
     atomic_bool goes_on_to_write; /* a transaction that began with it wrote later */
     atomic_bool is_quick;         /* what it began was over in a moment, the last time; */
-    atomic_bool is_slow;          /* or was not; neither: it has not been seen */
+    atomic_int slow_for;          /* it was not: how many more runs it is taken to be slow, as an errand */
 } lido__sql_habits;
 
 /* Immutable once made; one allocation. */
@@ -43,8 +43,9 @@ typedef struct lido__sql {
     const char *translated; /* for the database; PostgreSQL: $n, ~; SQLite: ?n */
     size_t translated_size;
     lido__sql_kind kind;
-    bool changes_rows;      /* by its first word, INSERT, UPDATE, DELETE or REPLACE: it may be within a transaction */
-    bool many;              /* another statement follows a semicolon */
+    bool
+        changes_rows; /* by its first word, INSERT, UPDATE, DELETE or REPLACE: all or nothing within a transaction, too */
+    bool many;        /* another statement follows a semicolon */
     size_t parameter_count; /* how many values it takes: the highest number, or the count of different names */
     const char **names;     /* of :name parameters, in order of first appearance; NULL if they have no names */
     lido__sql_habits *habits;

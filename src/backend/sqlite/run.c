@@ -164,8 +164,8 @@ static bool end_part(sqlite_connection *connection, lido_error *error) {
 }
 
 static bool undo_part(sqlite_connection *connection, lido_error *error) {
-    if (!connection->inside)
-        return run_control(connection, CONTROL_ROLLBACK, error);
+    if (!connection->inside) /* it could not be begun */
+        return true;
     connection->inside = false;
     return run_control(connection, CONTROL_ROLLBACK_TO, error) && run_control(connection, CONTROL_RELEASE, error);
 }
@@ -184,9 +184,8 @@ static bool run_begin(sqlite_connection *connection, const lido__operation *oper
     connection->moment = lido_time_now(); /* before it waits for the lock, as on PostgreSQL */
     connection->moment_known = true;
     sqlite3_set_last_insert_rowid(connection->handle, 0); /* LAST_KEY shall not tell what an earlier holder inserted */
-    connection->inside = operation->inside;
     if (operation->inside)
-        return run_control(connection, CONTROL_SAVEPOINT, error);
+        return connection->inside = run_control(connection, CONTROL_SAVEPOINT, error);
     return run_control(connection, operation->writes && !operation->read_only ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN,
                        error);
 }
