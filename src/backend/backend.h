@@ -106,11 +106,11 @@ typedef struct lido__operation {
     size_t count;             /* of values: exactly the statement's parameter_count */
     const lido_value *values; /* by number; texts are UTF-8 without NUL */
     lido__result *result;     /* where rows go; NULL: they are dropped */
-    bool inside;    /* BEGIN, COMMIT, ROLLBACK: of a part of the transaction that is open; see core/writer.h */
-    bool unawaited;           /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
-    bool stream;              /* leave the rows in the database; the last operation of its batch */
-    lido__bulk *bulk;         /* what to insert: `values` has nothing then; the last of its batch, and not `alone` */
-    int64_t row;              /* the number of the one row that it inserts, of many; 0: it is no such */
+    bool inside;      /* BEGIN, COMMIT, ROLLBACK: of a part of the transaction that is open; see core/writer.h */
+    bool unawaited;   /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
+    bool stream;      /* leave the rows in the database; the last operation of its batch */
+    lido__bulk *bulk; /* what to insert: `values` has nothing then; the last of its batch, and not `alone` */
+    int64_t row;      /* the number of the one row that it inserts, of many; 0: it is no such */
 
     bool alone;               /* a transaction of its own, which earlier failures in the batch do not touch */
     bool read_only;           /* BEGIN, or alone: the transaction must not write */
@@ -196,7 +196,7 @@ typedef enum lido__fork_moment {
 struct lido__backend {
     const char *name;
     int64_t bulk_from; /* from how many rows on a `bulk` beats a statement for each; 0: it takes none */
-    bool one_writer; /* transactions that write take turns, by the ticket of core/writer.h, and understand `inside` */
+    bool one_writer;   /* transactions that write take turns, by the ticket of core/writer.h, and understand `inside` */
 
     /* Engine-wide state, or NULL for none (with *error set if it failed). Both optional: NULL where there is none. */
     void *(*attach)(const lido__config *config, lido_error *error);

@@ -9,8 +9,9 @@
 
 enum { HOLDER_TEXT = 100, STATEMENT_TEXT = 32 };
 
-/* What SQLITE_BUSY has, too. */
+/* What SQLITE_BUSY has, and what has outlasted statement_timeout. */
 #define LOCK_NOT_AVAILABLE "55P03"
+#define QUERY_CANCELED "57014"
 
 /* "items.c:42 for 1500 ms (UPDATE items SET …)"; the length it has. */
 static size_t describe(const lido__holding *held, int64_t now, char *text, size_t size) {
@@ -79,8 +80,7 @@ static void tell_ticket(const lido__pool *pool, const lido__lease *lease, lido_e
         lido__fault(error, LIDO_ERROR_BUSY,
                     "others wrote for longer than busy_timeout (%" PRId64 " ms): one transaction writes at a time",
                     pool->config->pool_timeout_ms);
-    if (!timed_out)
-        lido__fault_field(error->sqlstate, sizeof error->sqlstate, LOCK_NOT_AVAILABLE);
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, timed_out ? QUERY_CANCELED : LOCK_NOT_AVAILABLE);
     tell_holders(pool, error);
 }
 
@@ -135,9 +135,9 @@ bool lido__pool_would_deadlock(const lido__pool *pool, uint64_t owner, lido_erro
     if (held == 0 || held < pool->open || lido__pool_has_room(pool))
         return false;
     if (pool->lends_ticket) {
-        lido__fault(
-            error, LIDO_ERROR_BUSY,
-            "one transaction writes at a time, and the one that does waits for this one: both are this thread's or task's");
+        lido__fault(error, LIDO_ERROR_BUSY,
+                    "one transaction writes at a time, and the one that does waits for this one: both are this "
+                    "thread's or task's");
         lido__fault_field(error->sqlstate, sizeof error->sqlstate, LOCK_NOT_AVAILABLE);
     } else {
         lido__fault(error, LIDO_ERROR_POOL_EXHAUSTED,

@@ -430,9 +430,8 @@ static bool run(lido_session *session, lido__batch *batch) {
     announce_writes(batch);
     note_begin(session, batch);
     batch->failed = batch->count;
-    bool done = may_run(session, batch) && lease(session, batch, &errand) &&
-                (errand.done || may_run(session, batch)) && transaction_is_in_time(session, batch) &&
-                run_batch(session, batch, &errand);
+    bool done = may_run(session, batch) && lease(session, batch, &errand) && (errand.done || may_run(session, batch)) &&
+                transaction_is_in_time(session, batch) && run_batch(session, batch, &errand);
     const lido__operation *last = last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)

@@ -52,8 +52,10 @@ static void roll_back(lido__connection *connection) {
 /* Leaves nothing of the part that is open, if need be by rolling back all of the transaction. */
 static void roll_back_part(lido__connection *connection) {
     lido_error ignored = LIDO_ERROR_INIT;
+    lido__await_firm_begin();
     if (connection->in_transaction && !run_inside(connection, LIDO__ROLLBACK, &ignored))
         roll_back(connection);
+    lido__await_firm_end();
 }
 
 static bool has_failed(const lido__errand *errand) {

@@ -272,13 +272,15 @@ static void a_transaction_that_idles_away_its_time_cannot_go_on(void **state) {
 
 /* ---- Locks ---- */
 
-/* The same row is written by another transaction, which does not end. */
+/* The same row is written by another transaction, which does not end: an engine of its own has it, as another process
+ * would, for this thread would be told at once that it waits for itself. */
 static void a_lock_is_not_waited_for_beyond_the_deadline(void **state) {
     (void)state;
     lido_options options = short_of_time();
     lido_engine *engine = open_with_table(&options);
     run_surely(engine, "INSERT INTO hours VALUES (1, 1)");
-    lido_session *holder = lido_session_open(engine, NULL);
+    lido_engine *other = open_engine(NULL);
+    lido_session *holder = lido_session_open(other, NULL);
     lido_session *db = lido_session_open(engine, NULL);
     lido_exec(holder, "UPDATE hours SET spent = 2");
     clock_starts();
@@ -291,6 +293,7 @@ static void a_lock_is_not_waited_for_beyond_the_deadline(void **state) {
     assert_int_equal(lido_commit(db), LIDO_OK);
     lido_session_close(db);
     lido_session_close(holder);
+    lido_engine_close(other);
     lido_engine_close(engine);
 }
 
@@ -299,7 +302,8 @@ static void on_sqlite_busy_timeout_bounds_the_wait(void **state) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.busy_timeout_ms = SHORT_MS;
     lido_engine *engine = open_with_table(&options);
-    lido_session *holder = lido_session_open(engine, NULL);
+    lido_engine *other = open_engine(NULL);
+    lido_session *holder = lido_session_open(other, NULL);
     lido_session *db = lido_session_open(engine, NULL);
     lido_exec(holder, "INSERT INTO hours VALUES (1, 1)");
     clock_starts();
@@ -310,6 +314,7 @@ static void on_sqlite_busy_timeout_bounds_the_wait(void **state) {
     assert_true(lido_error_of(db)->retryable);
     lido_session_close(db);
     lido_session_close(holder);
+    lido_engine_close(other);
     lido_engine_close(engine);
 }
 
@@ -322,9 +327,10 @@ static void on_sqlite_connect_timeout_bounds_the_opening(void **state) {
     options.busy_timeout_ms = 60000;
     options.connect_timeout_ms = SHORT_MS;
     lido_engine *engine = open_engine(&options);
-    lido_session *holder = open_autocommit(holders);
-    lido_query_value(holder, "PRAGMA locking_mode = exclusive");
+    lido_session *holder = lido_session_open(holders, NULL);
     lido_exec(holder, "INSERT INTO hours VALUES (1, 1)");
+    lido_query_value(holder, "PRAGMA locking_mode = exclusive");
+    assert_int_equal(lido_commit(holder), LIDO_OK);
     lido_session *db = open_autocommit(engine);
     clock_starts();
     lido_exec(db, "INSERT INTO hours VALUES (2, 2)");

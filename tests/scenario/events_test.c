@@ -186,6 +186,7 @@ static void story_of_values(lido_engine *engine) {
 }
 
 int main(void) {
+    saw_one_connection = true;
     const scenario scenarios[] = {
         {"a transaction is told from its connection to its commit", story_of_a_transaction,
          "first connect 1\n"

@@ -108,6 +108,7 @@ static bool write_down(const lido_event *event, void *user) {
 static void story_of_a_listener_that_uses_its_engine(lido_engine *engine) {
     lido_status outcome;
     lido_engine *one = engine_with_one_connection();
+    saw_one_connection = true;
     lido_session *maker = lido_session_open(one, &(lido_session_options){.autocommit = true});
     lido_exec(maker, "CREATE TABLE items (id integer, name text)");
     lido_session_close(maker);
@@ -120,6 +121,7 @@ static void story_of_a_listener_that_uses_its_engine(lido_engine *engine) {
     saw("%d items", (int)lido_query_value(db, "SELECT count(*) FROM items").as.integer);
     lido_session_close(db);
     lido_engine_close(one);
+    saw_one_connection = false;
     (void)engine;
 }
 

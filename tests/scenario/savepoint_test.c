@@ -281,6 +281,12 @@ static void story_of_the_last_key_in_a_savepoint(lido_engine *engine) {
 
 /* The whole transaction waits for a connection, also what was sent before the savepoint: without one all of it is lost,
  * and what follows must not run as if it had begun. */
+/* Who writes on SQLite waits for its turn, and only then for a connection. */
+static const char *what_there_is_none_of(lido_category category) {
+    bool none = category == (scenario_is_postgres() ? LIDO_ERROR_POOL_EXHAUSTED : LIDO_ERROR_BUSY);
+    return none ? "no connection" : lido_category_name(category);
+}
+
 static void story_of_no_connection_for_a_savepoint(lido_engine *unused) {
     (void)unused;
     lido_error outcome;
@@ -292,16 +298,16 @@ static void story_of_no_connection_for_a_savepoint(lido_engine *unused) {
     lido_engine *engine = scenario_engine(&options);
     make_items(engine);
     lido_session *holder = lido_session_open(engine, NULL);
-    assert_int_equal(lido_query_value(holder, "SELECT 1").as.integer, 1);
+    assert_int_equal(lido_exec(holder, "DELETE FROM items"), 0);
     lido_transaction (db, engine, &outcome) {
         send_insert(db, 1);
         lido_savepoint_outcome (db, &inner)
             insert(db, 2);
-        saw_status(lido_category_name(inner.category), inner.status);
+        saw_status(what_there_is_none_of(inner.category), inner.status);
         lido_rollback(holder);
         insert(db, 3);
     }
-    saw_status(lido_category_name(outcome.category), outcome.status);
+    saw_status(what_there_is_none_of(outcome.category), outcome.status);
     lido_session_close(holder);
     saw_items(engine);
     lido_engine_close(engine);
@@ -375,8 +381,8 @@ int main(void) {
          "transaction: ok\n"
          "stands: 1 3 4\n"},
         {"no connection for a savepoint", story_of_no_connection_for_a_savepoint,
-         "pool exhausted: rolled back\n"
-         "pool exhausted: rolled back\n"
+         "no connection: rolled back\n"
+         "no connection: rolled back\n"
          "stands:\n"},
         {"a failed last key is cleared by its savepoint", story_of_the_last_key_in_a_savepoint,
          "last key 0\n"

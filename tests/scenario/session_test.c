@@ -67,11 +67,13 @@ static void story_of_a_connection_that_is_not_given_back(lido_engine *unused) {
     lido_session *holder = lido_session_open(engine, NULL);
     lido_session *waiter = lido_session_open(engine, NULL);
     snprintf(here, sizeof here, "%s:%d ", __FILE__, __LINE__ + 1);
-    lido_exec(holder, "INSERT INTO items VALUES (1, 'lamp')");
+    lido_query_value(holder, "SELECT count(*) FROM items");
+    lido_query_value(waiter, "SELECT count(*) FROM items");
     lido_exec(waiter, "INSERT INTO items VALUES (2, 'chair')");
     saw_error(waiter);
     saw("says who holds it: %d", strstr(lido_error_of(waiter)->hint, here) != NULL);
     saw("waiter: %s", lido_status_name(lido_commit(waiter)));
+    lido_exec(holder, "INSERT INTO items VALUES (1, 'lamp')");
     saw("holder: %s", lido_status_name(lido_commit(holder)));
     lido_exec(waiter, "INSERT INTO items VALUES (3, 'table')");
     saw("waiter: %s", lido_status_name(lido_commit(waiter)));
