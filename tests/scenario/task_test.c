@@ -184,6 +184,9 @@ static void story_of_a_cancelled_statement(lido_engine *unused) {
     lido_pool_stats before;
     lido_pool_stats after;
     make_items(engine);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_query_value(db, "SELECT 1"); /* SQLite reads on another connection than it writes on */
+    lido_session_close(db);
     lido_engine_stats(engine, &before);
     lido_task *task = spawn(run_endless, engine);
     lido_sleep(30);
