@@ -36,7 +36,7 @@ LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_
 
 /* The pool's state and what it has counted since the engine was opened. */
 typedef struct lido_pool_stats {
-    int open; /* connections: idle, in use, or being opened; as are the next three, now */
+    int open; /* connections: idle, in use, or being opened; as are the next three, now; on SQLite the writer's, too */
     int idle;
     int in_use;
     int waiting;              /* threads and tasks that wait for one */
