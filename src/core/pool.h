@@ -149,8 +149,9 @@ lido__pool_waiter *lido__pool_queue_fail(lido__pool *pool, const lido_error *why
 void lido__pool_wake_all(lido__pool_waiter *first);
 /* By the holder of the ticket, outside the lock. Whether the oldest waiter has an errand; */
 bool lido__pool_errand_waits(lido__pool *pool);
-/* takes him out of the queue, to be woken by his errand's waker when it is done; NULL: he has none, or nobody waits. What
- * runs on the connection from here on can be cancelled by his name, and still counts as the holder's thread's. */
+/* takes him out of the queue, to be woken by his errand's waker when it is done; NULL: he has none, or nobody waits.
+ * What runs on the connection from here on can be cancelled by his name, and still counts as the holder's thread's.
+ * */
 lido__errand *lido__pool_take_errand(lido__pool *pool, lido__connection *connection, uint64_t owner);
 /* Hands the connection to the oldest waiter as it is, if he joins; else false. */
 bool lido__pool_hand_on(lido__pool *pool, lido__connection *connection);

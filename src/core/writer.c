@@ -168,8 +168,8 @@ static void fail_all(const lido__writer *writer, const lido_error *why, bool in_
             fail(at, why, in_doubt);
 }
 
-/* Some errors make SQLite roll back all of the transaction, the others' parts, too: those whose statements are known are
- * run once more. Each round leaves out at least one that has failed. */
+/* Some errors make SQLite roll back all of the transaction, the others' parts, too: those whose statements are known
+ * are run once more. Each round leaves out at least one that has failed. */
 static void run_again(const lido__writer *writer, lido__connection *connection) {
     fail_blocks(writer);
     while (!connection->in_transaction) {

@@ -15,9 +15,10 @@
  * not to feel that it was cancelled.
  *
  * Who was handed the ticket inside a group and then does nothing, between two statements, keeps those before it from
- * their commit. So the first of them takes it back after a tenth of a second, rolls that part back and commits the rest;
- * the dawdler is told at its next call, with an error that is worth a retry. `turn` decides which of the two it is. It is
- * the writer's and not the connection's, for whoever lost its turn must not look at the connection any more. */
+ * their commit. So the first of them takes it back after a tenth of a second, rolls that part back and commits the
+ * rest; the dawdler is told at its next call, with an error that is worth a retry. `turn` decides which of the two it
+ * is. It is the writer's and not the connection's, for whoever lost its turn must not look at the connection any
+ * more. */
 #ifndef LIDO_CORE_WRITER_H
 #define LIDO_CORE_WRITER_H
 

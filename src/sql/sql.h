@@ -43,9 +43,8 @@ typedef struct lido__sql {
     const char *translated; /* for the database; PostgreSQL: $n, ~; SQLite: ?n */
     size_t translated_size;
     lido__sql_kind kind;
-    bool
-        changes_rows; /* by its first word, INSERT, UPDATE, DELETE or REPLACE: all or nothing within a transaction, too */
-    bool many;        /* another statement follows a semicolon */
+    bool changes_rows;      /* INSERT, UPDATE, DELETE, REPLACE: all or nothing within a transaction, too */
+    bool many;              /* another statement follows a semicolon */
     size_t parameter_count; /* how many values it takes: the highest number, or the count of different names */
     const char **names;     /* of :name parameters, in order of first appearance; NULL if they have no names */
     lido__sql_habits *habits;

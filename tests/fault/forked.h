@@ -147,8 +147,8 @@ static inline void expect_refused(lido_session *inherited, lido_rows *rows) {
     CHILD_EXPECT(strstr(why->hint, "open a session in the child") != NULL);
 }
 
-/* A SQLite file that the parent writes to can be read but not written, as from any other process; the same may go for one
- * where it has only read, but has written after such a read before. What the child does it undoes, for the parent
+/* A SQLite file that the parent writes to can be read but not written, as from any other process; the same may go for
+ * one where it has only read, but has written after such a read before. What the child does it undoes, for the parent
  * counts. */
 static inline void work_on_own(place where, step when, int id) {
     lido_session *own = lido_session_open(engine, NULL);

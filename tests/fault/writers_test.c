@@ -1,4 +1,5 @@
-/* Many writers on one SQLite file: each gets its turn, several share a commit, and what befalls one is nobody else's. */
+/* Many writers on one SQLite file: each gets its turn, several share a commit, and what befalls one is
+ * nobody else's. */
 #include "writers.h"
 
 enum { WRITERS = 8, EACH = 200 };
@@ -53,8 +54,8 @@ static void eight_that_each_write_alone(void **state) {
     assert_int_equal(ask("SELECT count(DISTINCT who * 1000 + what) FROM written"), WRITERS * EACH);
 }
 
-/* Each counts the rows before it inserts: if none reads what another is about to change, all counts differ. The first to
- * try are told to try again, for nobody could know that they would write. */
+/* Each counts the rows before it inserts: if none reads what another is about to change, all counts differ. A first one
+ * shows that who begins so goes on to write. */
 static void eight_that_read_and_then_write(void **state) {
     (void)state;
     lido_status outcome;
