@@ -122,8 +122,6 @@ static bool may_stand_alone(const lido__operation *operation) {
 /* The error has been set; says what it befell. */
 static void queue_failed(lido_session *session, const lido__operation *operation) {
     lido_error *error = &session->error;
-    if (session->failed) /* a sent statement had been refused before */
-        return;
     if (operation->sql != NULL)
         lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
     lido__fault_row(error, operation->row);
@@ -447,17 +445,28 @@ int64_t lido__queue_transaction_deadline(const lido_session *session) {
     return has_transaction_timeout(session) ? session->transaction_deadline : LIDO__NO_DEADLINE;
 }
 
+/* A sent statement that was not let in touches no other: its error is told in the end, for it was the first, but lies
+ * aside meanwhile, or the batch and the pool would take it for their own. */
+static bool run_behind_refusal(lido_session *session, lido__batch *batch) {
+    lido_error refusal = session->error;
+    session->failed = false;
+    run(session, batch);
+    session->error = refusal;
+    session->failed = true;
+    return false;
+}
+
 bool lido__queue_run(lido_session *session, lido__operation *last) {
     bool refused = session->refused;
     session->refused = false;
     if (session->queue_count == 0)
         return !refused;
     lido__batch batch = {.operations = session->queue, .count = session->queue_count, .error = &session->error};
-    bool done = run(session, &batch);
+    bool done = refused ? run_behind_refusal(session, &batch) : run(session, &batch);
     if (last != NULL)
         *last = *last_of(&batch);
     lido__queue_drop(session, 0);
-    return done && !refused;
+    return done;
 }
 
 bool lido__queue_run_with(lido_session *session, lido__operation *operation) {

@@ -50,7 +50,7 @@ struct lido_session {
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
     bool failed;
     bool unusable;       /* opened with options that are none: it has failed for good */
-    bool refused;        /* autocommit: `failed` is for a sent statement that was not let in; others still are */
+    bool refused;        /* autocommit: `failed` is for a sent statement, and was not told yet; others are let in */
     bool lost;           /* the transaction is gone: no savepoint can clear the error */
     int failed_at;       /* how many savepoints were open when it failed */
     int savepoints;      /* open now */

@@ -106,15 +106,16 @@ static lido_rows *run_for_rows(lido_session *session, const char *sql, size_t co
     rows->result.timeout_ms = session->options.statement_timeout_ms;
     bool taken = take_in(session, sql, count, values, &operation, false);
     rows->writes = taken && operation.sql->kind != LIDO__SQL_READS; /* asked first, for it may be freed then */
-    if (!taken || !lido__queue_run_with(session, &operation)) {
+    bool done = taken && lido__queue_run_with(session, &operation);
+    if (rows->result.connection != NULL) { /* even if something sent before it has failed */
+        session->stream = rows;
+        rows->until = lido__queue_transaction_deadline(session);
+    }
+    if (!done) {
         lido_rows_close(rows);
         return NULL;
     }
     rows->result.affected = operation.affected;
-    if (rows->result.connection != NULL) {
-        session->stream = rows;
-        rows->until = lido__queue_transaction_deadline(session);
-    }
     return rows;
 }
 
@@ -139,8 +140,9 @@ void lido_sendv(lido_session *session, const char *sql, size_t count, const lido
         return;
     }
     session->queue_bytes += operation.loose_sql ? operation.sql->size : 0;
-    if (session->queue_count >= LIDO__QUEUE_MOST || session->queue_bytes >= LIDO__QUEUE_BYTES_MOST)
-        lido__queue_run(session, NULL);
+    bool full = session->queue_count >= LIDO__QUEUE_MOST || session->queue_bytes >= LIDO__QUEUE_BYTES_MOST;
+    if (full && !lido__queue_run(session, NULL)) /* which the program has not been told: it sticks like a refusal */
+        session->refused = session->options.autocommit;
 }
 
 /* Makes a value live as long as the session. */

@@ -297,6 +297,32 @@ static void story_of_a_refused_send_in_autocommit_mode(lido_engine *engine) {
     saw_items(engine);
 }
 
+/* Of so many the first are run before anybody asks. */
+static void story_of_thousands_that_stand_alone(lido_engine *engine) {
+    enum { MANY = 2500, WRONG = 700 };
+    make_items(engine);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    for (int id = 1; id <= MANY; id++)
+        send_insert(db, id == WRONG ? 1 : id);
+    saw_status("commit", lido_commit(db));
+    saw_error(db);
+    saw("items %d", count_items(db));
+    saw_error(db);
+    lido_session_close(db);
+}
+
+static void story_of_a_stream_behind_a_refused_send(lido_engine *engine) {
+    lido_pool_stats stats;
+    make_items(engine);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_send(db, "INSERT INTO items VALUES (?, ?)", 1);
+    saw("rows %d", lido_stream(db, "SELECT id FROM items") != NULL);
+    saw_error(db);
+    lido_engine_stats(engine, &stats);
+    saw("in use %d", (int)stats.in_use);
+    lido_session_close(db);
+}
+
 int main(void) {
     const scenario scenarios[] = {
         {"statements are run in the order they were sent", story_of_order,
@@ -394,6 +420,16 @@ int main(void) {
          "commit: error\n"
          "misuse\n"
          "stands: 1 3 4\n"},
+        {"in autocommit mode an error among thousands is told in the end", story_of_thousands_that_stand_alone,
+         "commit: error\n"
+         "unique violation\n"
+         "items 2499\n"
+         "no error\n"},
+        {"in autocommit mode a stream behind a refused statement leaves nothing in use",
+         story_of_a_stream_behind_a_refused_send,
+         "rows 0\n"
+         "misuse\n"
+         "in use 0\n"},
     };
     return scenarios_run("send", scenarios, sizeof scenarios / sizeof scenarios[0]);
 }
