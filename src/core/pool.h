@@ -82,8 +82,8 @@ void lido__functions_done(lido__functions *functions);
 void lido__pool_done(lido__pool *pool);
 
 /* Takes a connection, waiting for one up to pool_timeout and for a new one up to connect_timeout.
- * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into; or the lease's errand was done,
- * with or without an error of its own. */
+ * NULL with *error set: pool exhausted, closed, cancelled, or what opening one ran into; or the lease's errand was
+ * done, with or without an error of its own. */
 lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease, lido_error *error);
 
 /* What connections are opened on; in a child, its own. False with *error set. For looking around the pool. */
