@@ -48,7 +48,8 @@ static void story_of_rows_closed_early(lido_engine *engine) {
         if (i == 100)
             at_start = scenario_allocated();
     }
-    saw("more than a KiB was kept: %d", scenario_allocated() > at_start + 1024);
+    /* 35 bytes each time would be more; a thread that helps a task for the first time takes a few KiB for itself. */
+    saw("more than 64 KiB were kept: %d", scenario_allocated() > at_start + 64 * 1024);
     lido_rows *first = lido_query(db, "SELECT name FROM items WHERE id = 1");
     lido_rows_close(lido_query(db, "SELECT id FROM items"));
     lido_rows *second = lido_query(db, "SELECT name FROM items WHERE id = 2");
@@ -175,7 +176,7 @@ int main(void) {
          "ok\n"
          "lamp chair bed none\n"},
         {"rows closed early", story_of_rows_closed_early,
-         "more than a KiB was kept: 0\n"
+         "more than 64 KiB were kept: 0\n"
          "lamp\n"
          "chair\n"},
         {"a large result", story_of_a_large_result, "200000 rows, sum 20000100000, last \"row 200000\"\n"},
