@@ -234,6 +234,40 @@ static void a_lost_rollback_is_a_rollback(void **state) {
     expect_engine_works();
 }
 
+/* ---- Where nobody waits for the end ---- */
+
+/* What commits by being run is not sent again elsewhere, even if it looks like reading. */
+static void what_may_write_does_not_go_out_behind_an_unanswered_rollback(void **state) {
+    (void)state;
+    need_relay();
+    run_surely(server, "DROP SEQUENCE IF EXISTS tickets; CREATE SEQUENCE tickets");
+    lido_session *db = open_with_a_row();
+    relay_act_at(&between, "ROLLBACK", CUTS_AFTER_NEXT);
+    lido_rollback(db);
+    lido_session_close(db);
+    db = open_autocommit(engine);
+    assert_int_equal(lido_query_value(db, "SELECT nextval('tickets')").as.integer, 1);
+    expect_no_error(db);
+    lido_session_close(db);
+    assert_int_equal(ask_surely(server, "SELECT last_value FROM tickets"), 1);
+    expect_engine_works();
+}
+
+/* A transaction that was opened to read and then may write has a COMMIT like any other. */
+static void a_reader_that_writes_after_all_waits_for_its_commit(void **state) {
+    (void)state;
+    need_relay();
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.read_only = true});
+    lido_exec(db, "SET TRANSACTION READ WRITE");
+    assert_int_equal(lido_exec(db, "INSERT INTO outcomes VALUES (1)"), 1);
+    expect_no_error(db);
+    relay_act_at(&between, "COMMIT", CUTS_BEFORE);
+    assert_int_equal(lido_commit(db), LIDO_UNKNOWN);
+    lido_session_close(db);
+    assert_int_equal(rows_that_stand(), 0);
+    expect_engine_works();
+}
+
 /* ---- Where each statement is a transaction ---- */
 
 static void a_statement_of_its_own_may_stand_without_its_answer(void **state) {
@@ -396,6 +430,8 @@ int main(void) {
         RELAY_TEST(a_commit_that_never_arrived_is_found_not_to_stand),
         RELAY_TEST(a_statement_whose_answer_is_lost_is_rolled_back),
         RELAY_TEST(a_lost_rollback_is_a_rollback),
+        RELAY_TEST(what_may_write_does_not_go_out_behind_an_unanswered_rollback),
+        RELAY_TEST(a_reader_that_writes_after_all_waits_for_its_commit),
         RELAY_TEST(a_statement_of_its_own_may_stand_without_its_answer),
         RELAY_TEST(a_prepared_one_may_as_well),
         RELAY_TEST(sent_statements_of_their_own_may_stand_as_well),

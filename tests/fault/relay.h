@@ -13,10 +13,11 @@ typedef enum relay_manner {
     RELAYS,
     CUTS_BEFORE, /* breaks the connection when the word comes, which the server never hears */
     CUTS_AFTER,  /* lets the server hear it and answer, and breaks the connection instead of passing the answer on */
-    FREEZES      /* lets the server hear it, and passes nothing on from then on, on this connection or a new one */
+    CUTS_AFTER_NEXT, /* the same, and the server hears and does what is said next, if that comes within a moment */
+    FREEZES          /* lets the server hear it, and passes nothing on from then on, on this connection or a new one */
 } relay_manner;
 
-enum { RELAY_CONNECTIONS_MOST = 32, RELAY_LOOK_MS = 20, RELAY_ANSWER_MOST_MS = 10000 };
+enum { RELAY_CONNECTIONS_MOST = 32, RELAY_LOOK_MS = 20, RELAY_ANSWER_MOST_MS = 10000, RELAY_NEXT_MOST_MS = 300 };
 
 typedef struct relay {
     int listening;
@@ -42,6 +43,15 @@ static inline bool relay_pass(int from, int to, char *bytes, size_t most, ssize_
     return *size > 0 && send(to, bytes, (size_t)*size, MSG_NOSIGNAL) == *size;
 }
 
+/* What the customer says before he has heard the answer to what he said last. */
+static inline void relay_listen_on(struct relay_connection *on) {
+    char bytes[16384];
+    ssize_t size;
+    struct pollfd next = {.fd = on->customer, .events = POLLIN};
+    if (poll(&next, 1, RELAY_NEXT_MOST_MS) > 0 && relay_pass(on->customer, on->server, bytes, sizeof bytes, &size))
+        poll(NULL, 0, RELAY_NEXT_MOST_MS);
+}
+
 /* What the customer says. False when the connection is to be broken. */
 static inline bool relay_listen(struct relay_connection *on) {
     relay *self = on->relay;
@@ -58,6 +68,10 @@ static inline bool relay_listen(struct relay_connection *on) {
         atomic_store(&self->frozen, true);
     if (send(on->server, bytes, (size_t)size, MSG_NOSIGNAL) != size)
         return false;
+    if (manner == CUTS_AFTER_NEXT) {
+        relay_listen_on(on);
+        return false;
+    }
     struct pollfd answer = {.fd = on->server, .events = POLLIN};
     return manner != CUTS_AFTER || poll(&answer, 1, RELAY_ANSWER_MOST_MS) < 0;
 }

@@ -7,11 +7,13 @@
 #include "base/fault.h"
 
 /* At SERIALIZABLE, a transaction that only read is valid once its COMMIT is. Where the session leaves the level to the
- * server, lido says at BEGIN what it was when the connection was opened. */
+ * server, lido says at BEGIN what it was when the connection was opened. A setting may have
+ * allowed it to write after all: SET TRANSACTION READ WRITE. */
 static bool may_be_left(const postgres_connection *connection, const lido__operation *operation) {
     bool plain = operation->isolation == LIDO_READ_COMMITTED || operation->isolation == LIDO_REPEATABLE_READ ||
                  (operation->isolation == LIDO_ISOLATION_DEFAULT && connection->reads_committed);
-    return operation->kind == LIDO__ROLLBACK || (operation->read_only && connection->read_only && plain);
+    return operation->kind == LIDO__ROLLBACK ||
+           (operation->read_only && connection->read_only && plain && !connection->unsettled);
 }
 
 bool lido__postgres_leave(postgres_connection *connection, lido__operation *operation) {

@@ -304,12 +304,13 @@ static void batch_finish(postgres_connection *connection, const lido__batch *bat
         connection->read_only = connection->stream_savepoint = false;
 }
 
-/* A transaction that was not committed can be begun again elsewhere, and so can reading. What commits by being run must
- * not travel behind an answer that is owed: if that did not come, nobody would know. */
+/* A transaction that was not committed can be begun again elsewhere, and so can one that the server keeps from writing.
+ * What commits by being run must not travel behind an answer that is owed: if that did not come, nobody would know. A
+ * SELECT by itself is such, too, for it may call a function that writes. */
 static bool stands_by_itself(const lido__batch *batch) {
     for (size_t i = 0; i < batch->count; i++) {
         const lido__operation *operation = &batch->operations[i];
-        if (operation->kind == LIDO__COMMIT || (operation->alone && operation->sql->kind != LIDO__SQL_READS))
+        if (operation->kind == LIDO__COMMIT || (operation->alone && !operation->read_only))
             return true;
     }
     return false;
