@@ -104,14 +104,34 @@ static uint64_t given_up_after(const char *sqlstate, lido_category category) {
     return given_up;
 }
 
+static const char *const gone[] = {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "08P01"};
+
 static void what_says_that_the_server_is_gone_gives_up_all_connections(void **state) {
     (void)state;
-    static const char *const gone[] = {"57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006", "08P01"};
+    need_hosts();
+    engine = open_hosts("any");
+    proxy_set_fatal(first, true);
+    for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
+        assert_int_equal(given_up_after(gone[i], LIDO_ERROR_DISCONNECTED), IDLE - 1);
+    proxy_set_fatal(first, false);
+    assert_int_equal(given_up_after("25006", LIDO_ERROR_READ_ONLY), IDLE - 1);
+}
+
+/* A foreign table's server says the same of itself: that is an error like any other, and a savepoint clears it. */
+static void what_says_so_of_another_server_gives_up_nothing(void **state) {
+    (void)state;
+    lido_error inside;
     need_hosts();
     engine = open_hosts("any");
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
-        assert_int_equal(given_up_after(gone[i], LIDO_ERROR_DISCONNECTED), IDLE - 1);
-    assert_int_equal(given_up_after("25006", LIDO_ERROR_READ_ONLY), IDLE - 1);
+        assert_int_equal(given_up_after(gone[i], LIDO_ERROR_OTHER), 0);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_savepoint_outcome (db, &inside)
+        lido_exec(db, "DO $$ BEGIN RAISE EXCEPTION 'as told' USING ERRCODE = '08006'; END $$");
+    assert_int_equal(inside.status, LIDO_ROLLED_BACK);
+    lido_exec(db, "INSERT INTO hosted VALUES (2)");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
 }
 
 static void what_says_something_of_the_statement_does_not(void **state) {
@@ -146,6 +166,7 @@ static void a_connection_in_use_goes_with_its_generation(void **state) {
     engine = open_hosts("any");
     lido_session *busy = lido_session_open(engine, NULL);
     int64_t backend = lido_query_value(busy, "SELECT pg_backend_pid()").as.integer;
+    proxy_set_fatal(first, true);
     given_up_after("57P01", LIDO_ERROR_DISCONNECTED);
     lido_exec(busy, "INSERT INTO hosted VALUES (1)"); /* its own transaction is not touched */
     assert_int_equal(lido_commit(busy), LIDO_OK);
@@ -251,6 +272,7 @@ static void when_the_first_is_demoted_the_second_takes_over(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         HOSTS_TEST(what_says_that_the_server_is_gone_gives_up_all_connections),
+        HOSTS_TEST(what_says_so_of_another_server_gives_up_nothing),
         HOSTS_TEST(what_says_something_of_the_statement_does_not),
         HOSTS_TEST(a_session_that_may_not_write_gives_up_nothing),
         HOSTS_TEST(a_connection_in_use_goes_with_its_generation),

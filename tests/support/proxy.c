@@ -32,6 +32,7 @@ struct proxy {
     bool frozen;
     bool dead;
     bool read_only;
+    bool fatal;
     proxy_fault fault;
     proxy_way way;
     size_t after;
@@ -81,6 +82,15 @@ static size_t add_setting(char *bytes, size_t size) {
     return size;
 }
 
+/* In the two fields that tell an error's severity. A message of these tests is never received in pieces. */
+static void make_fatal(char *bytes, size_t size) {
+    static const char error[] = "SERROR\0VERROR";
+    static const char fatal[] = "SFATAL\0VFATAL";
+    char *at = memmem(bytes, size, error, sizeof error);
+    if (at != NULL)
+        memcpy(at, fatal, sizeof fatal);
+}
+
 static void pass(proxy *self, proxied *on, proxy_way way) {
     char bytes[BYTES_AT_ONCE + 64];
     ssize_t received = recv(on->ends[way], bytes, BYTES_AT_ONCE, 0);
@@ -91,6 +101,8 @@ static void pass(proxy *self, proxied *on, proxy_way way) {
     size_t size = (size_t)received;
     if (way == PROXY_TO_SERVER && !on->greeted && self->read_only)
         size = add_setting(bytes, size);
+    if (way == PROXY_TO_CLIENT && self->fatal)
+        make_fatal(bytes, size);
     on->greeted = on->greeted || way == PROXY_TO_SERVER;
     bool counts = self->fault != PROXY_PASSES && self->way == way;
     bool last = counts && self->passed[way] + size >= self->after;
@@ -262,5 +274,11 @@ void proxy_set_dead(proxy *set, bool dead) {
 void proxy_set_read_only(proxy *set, bool read_only) {
     pthread_mutex_lock(&set->lock);
     set->read_only = read_only;
+    pthread_mutex_unlock(&set->lock);
+}
+
+void proxy_set_fatal(proxy *set, bool fatal) {
+    pthread_mutex_lock(&set->lock);
+    set->fatal = fatal;
     pthread_mutex_unlock(&set->lock);
 }

@@ -44,4 +44,7 @@ void proxy_set_dead(proxy *set, bool dead);
  * on. */
 void proxy_set_read_only(proxy *set, bool read_only);
 
+/* Each ERROR of the server's arrives as a FATAL. */
+void proxy_set_fatal(proxy *set, bool fatal);
+
 #endif

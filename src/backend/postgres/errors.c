@@ -52,6 +52,15 @@ static bool fault_of_libpq(postgres_connection *connection, const PGresult *resu
     return lido__fault(error, LIDO_ERROR_OTHER, "%s", text);
 }
 
+/* What ends a connection is graver than an ERROR. An ERROR of the same class tells of another connection, that of a
+ * foreign table or of dblink: ours goes on. Without a severity (poolers) the class alone must do. */
+static lido_category category_of(const postgres_connection *connection, const PGresult *result, const char *sqlstate) {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    lido_category category = lido__category_of_sqlstate(sqlstate);
+    bool goes_on = severity != NULL && strcmp(severity, "ERROR") == 0 && PQstatus(connection->wire) != CONNECTION_BAD;
+    return category == LIDO_ERROR_DISCONNECTED && goes_on ? LIDO_ERROR_OTHER : category;
+}
+
 bool lido__postgres_fault_result(postgres_connection *connection, const PGresult *result, lido_error *error) {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -63,7 +72,7 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
         lido__fault(error, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout");
         lido__fault_hint(error, "make it do less, or raise statement_timeout");
     } else {
-        lido__fault(error, lido__category_of_sqlstate(sqlstate), "%s", message != NULL ? message : "no message");
+        lido__fault(error, category_of(connection, result, sqlstate), "%s", message != NULL ? message : "no message");
     }
     lido__fault_field(error->sqlstate, sizeof error->sqlstate, sqlstate);
     take_field(result, PG_DIAG_CONSTRAINT_NAME, error->constraint, sizeof error->constraint);
