@@ -190,12 +190,39 @@ static void a_deadline_on_postgresql(void **state) {
 }
 
 /* The server waits in a trigger and reads no more: the deadline cancels it there. */
+static void *insert_until_cancelled(void *engine) {
+    lido_session *db = open_autocommit(engine);
+    assert_int_equal(lido_insert_from(db, "crowd", 2, columns, give_row, &(mishap){.rows = MANY}), 0);
+    expect_error(db, LIDO_ERROR_CANCELLED);
+    lido_session_close(db);
+    return NULL;
+}
+
+static void *cancel_after_a_second(void *task) {
+    assert_int_equal(lido_sleep(1000), LIDO_OK);
+    lido_task_cancel(task);
+    return NULL;
+}
+
+/* Nobody takes what is sent then; the loop goes on, or nobody could cancel. */
+static void befalls_a_task(lido_engine *engine) {
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    lido_task *inserting = lido_spawn(loop, insert_until_cancelled, engine);
+    assert_non_null(inserting);
+    lido_task_detach(lido_spawn(loop, cancel_after_a_second, inserting));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    assert_int_equal(lido_task_join(inserting, NULL), LIDO_OK);
+    lido_loop_close(loop);
+    assert_int_equal(ask_surely(engine, "SELECT count(*) FROM crowd"), 0);
+}
+
 static void story_of_a_server_that_waits(lido_engine *engine) {
     make_table(engine);
     run_surely(engine, "CREATE OR REPLACE FUNCTION crowd_waits() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                        " IF new.id = 60000 THEN PERFORM pg_sleep(60); END IF; RETURN new; END $$");
     run_surely(engine, "CREATE TRIGGER waits BEFORE INSERT ON crowd FOR EACH ROW EXECUTE FUNCTION crowd_waits()");
     befalls_both(engine, (mishap){.rows = 0}, 2000, LIDO_ERROR_TIMEOUT, true);
+    befalls_a_task(engine);
     run_surely(engine, "DROP TRIGGER waits ON crowd");
     run_surely(engine, "DROP FUNCTION crowd_waits");
 }

@@ -85,10 +85,13 @@ static bool give_up(postgres_connection *connection, lido_error *error) {
 bool lido__postgres_flush(postgres_connection *connection, lido_error *error) {
     while (PQflush(connection->wire) > 0) {
         lido__await_outcome outcome = wait_for_server(connection, true);
-        if (outcome == LIDO__AWAIT_TIMED_OUT && give_up(connection, error))
+        bool in_vain = outcome == LIDO__AWAIT_TIMED_OUT || outcome == LIDO__AWAIT_CANCELLED;
+        if (in_vain && give_up(connection, error))
+            return false;
+        if (outcome == LIDO__AWAIT_REFUSED && !lido__await_may_wait(error))
             return false;
         /* The server may wait for us to read before it reads more. */
-        if (outcome != LIDO__AWAIT_TIMED_OUT && PQconsumeInput(connection->wire) == 0)
+        if (!in_vain && PQconsumeInput(connection->wire) == 0)
             break;
     }
     return true;
