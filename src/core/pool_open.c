@@ -150,7 +150,7 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
 static bool put_in(lido__pool *pool, lido__connection *connection, const lido__lease *lease, bool watched) {
     if (!lido__places_add(&pool->places, connection))
         return false;
-    connection->watched = watched;
+    connection->watched = watched && !pool->closed; /* who closes may be about to stop the keeper */
     atomic_store_explicit(&connection->wait_until, LIDO__NO_DEADLINE, memory_order_relaxed);
     pool->down = pool->probing = false;
     pool->failures = 0;

@@ -423,6 +423,24 @@ static void an_opening_that_ends_after_the_close_is_closed_on_return(void **stat
     assert_int_equal(database.open, 0);
 }
 
+/* The keeper runs on for the one in use here; but who closes may have found none, and be about to stop it. */
+static void what_is_opened_for_a_closed_pool_looks_after_its_own_deadlines(void **state) {
+    (void)state;
+    customer opening;
+    make_pool(2, 0);
+    lido__connection *held = acquire_surely();
+    assert_true(pool.keeper_runs);
+    let_open(false);
+    let_come_as(&opening, 7);
+    wait_until_opening(1);
+    lido__pool_close(&pool);
+    let_open(true);
+    wait_for(&opening);
+    assert_false(opening.got->watched);
+    release(opening.got);
+    release(held);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         POOL_TEST(nothing_is_opened_before_it_is_needed),
@@ -451,6 +469,7 @@ int main(void) {
         POOL_TEST(a_connection_in_use_is_closed_when_it_comes_back),
         POOL_TEST(closing_sends_the_queue_home),
         POOL_TEST(an_opening_that_ends_after_the_close_is_closed_on_return),
+        POOL_TEST(what_is_opened_for_a_closed_pool_looks_after_its_own_deadlines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
