@@ -172,6 +172,9 @@ static inline void have_a_child(place where, step when) {
     lido_session *own = lido_session_open(engine, NULL);
     lido_query_value(own, "SELECT 1");
     CHILD_EXPECT(!lido_failed(own));
+    /* The pool's keeper has just started. AddressSanitizer's allocator, unlike the C library's, does not survive a fork
+     * while another thread is inside it. */
+    usleep(50000);
     pid_t child = fork();
     if (child == 0) {
         become_child(); /* its parent's alarm is not its own */
