@@ -40,6 +40,7 @@ typedef struct lido__connection {
     bool broken;         /* nothing can be run on it any more; set by the backend */
 
     bool server_gone; /* the server went, or became one that refuses writes: others are no better; set by the backend */
+    bool doubted; /* it may have become such: to be pinged before it is used again; set and taken back by the backend */
 
     const lido__functions *functions; /* the engine's; NULL where there are none. Set by the pool */
 
@@ -216,7 +217,7 @@ struct lido__backend {
     void (*abandon)(lido__connection *connection);
     /* Whether it can still be used, without asking the server. Does not wait. */
     bool (*alive)(lido__connection *connection);
-    /* Whether the server answers until the deadline. Optional. */
+    /* Whether the server answers until the deadline, and what it says to that if it is `doubted`. Optional. */
     bool (*ping)(lido__connection *connection, int64_t deadline);
     /* Makes what runs on the connection stop, with category cancelled, or timeout if its deadline has passed.
      * `give_up`: that was done before and was not heard: breaks the connection. From any thread, while it is in use;

@@ -155,6 +155,8 @@ static fitness fitness_of(const lido__pool *pool, lido__connection *connection) 
     int64_t idle = now - connection->idle_since;
     if (connection->in_transaction) /* a group's, handed on */
         return FIT;
+    if (connection->doubted)
+        return pool->backend->ping(connection, lido__deadline_in_ms(PING_MOST_MS)) ? FIT : DEAD;
     if (now >= connection->retire_at)
         return TOO_OLD;
     if (!config->pool_pre_ping || idle < LOOK_AFTER_US)

@@ -113,8 +113,6 @@ static void what_says_that_the_server_is_gone_gives_up_all_connections(void **st
     proxy_set_fatal(first, true);
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
         assert_int_equal(given_up_after(gone[i], LIDO_ERROR_DISCONNECTED), IDLE - 1);
-    proxy_set_fatal(first, false);
-    assert_int_equal(given_up_after("25006", LIDO_ERROR_READ_ONLY), IDLE - 1);
 }
 
 /* A foreign table's server says the same of itself: that is an error like any other, and a savepoint clears it. */
@@ -248,23 +246,118 @@ static void no_host_that_is_wanted_is_no_connection(void **state) {
     lido_session_close(db);
 }
 
+/* ---- Refused writes ---- */
+
+/* As an administrator does before a switch-over. Each of the server's processes hears of it by itself. */
+static void set_read_only(const char *to) {
+    char statement[80];
+    snprintf(statement, sizeof statement, "ALTER SYSTEM SET default_transaction_read_only = %s", to);
+    lido_engine *administrator = open_surely(postgres_url(), NULL);
+    lido_session *db = open_autocommit(administrator);
+    lido_exec(db, statement);
+    lido_query(db, "SELECT pg_reload_conf()");
+    expect_no_error(db);
+    lido_session_close(db);
+    lido_engine_close(administrator);
+}
+
+static int end_writable(void **state) {
+    if (first != NULL)
+        set_read_only("off");
+    return end(state);
+}
+
+static lido_category try_to_write(void) {
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, "INSERT INTO hosted VALUES (1)");
+    lido_category category = lido_error_of(db)->category;
+    lido_session_close(db);
+    return category;
+}
+
+static void write_until_refused(void) {
+    lido_category category = LIDO_ERROR_NONE;
+    for (int i = 0; i < 500 && category == LIDO_ERROR_NONE; i++) {
+        category = try_to_write();
+        poll(NULL, 0, 10);
+    }
+    assert_int_equal(category, LIDO_ERROR_READ_ONLY);
+}
+
 /* A fail-over: the first still answers, but refuses writes. One transaction fails, and all that follow go to the
  * second. */
 static void when_the_first_is_demoted_the_second_takes_over(void **state) {
     (void)state;
     need_hosts();
+    proxy_set_read_only(second, false);
     engine = open_hosts("read-write");
     fill_pool(IDLE);
-    proxy_set_read_only(first, true);
+    set_read_only("on");
+    write_until_refused();
+    assert_int_equal(proxy_connections(first), IDLE);
+    for (int i = 0; i < IDLE; i++)
+        expect_write();
+    assert_int_equal(invalidated(), IDLE);
+    assert_int_equal(proxy_connections(first), IDLE + 1); /* tried once more, in vain */
+    assert_int_equal(proxy_connections(second), 1);
+}
+
+/* Another connection would be refused the same way: none is given up for it, each time anew. */
+static void a_role_that_may_not_write_gives_up_nothing(void **state) {
+    (void)state;
+    need_hosts();
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.user = "hosted_reader";
+    lido_engine *server = open_surely(postgres_url(), NULL);
+    run_surely(server, "DROP ROLE IF EXISTS hosted_reader; CREATE ROLE hosted_reader LOGIN;"
+                       "ALTER ROLE hosted_reader SET default_transaction_read_only = on;"
+                       "GRANT INSERT ON hosted TO hosted_reader");
+    engine = open_surely(postgres_url(), &options);
+    fill_pool(IDLE);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(try_to_write(), LIDO_ERROR_READ_ONLY);
+    fill_pool(IDLE);
+    assert_int_equal(invalidated(), 0);
+    run_surely(server, "DROP OWNED BY hosted_reader; DROP ROLE hosted_reader");
+    lido_engine_close(server);
+}
+
+static void expect_refusal_that_gives_up_nothing(const char *because) {
     lido_session *db = lido_session_open(engine, NULL);
-    lido_exec(db, "SET TRANSACTION READ ONLY"); /* as the demoted server treats everybody */
+    lido_exec(db, because);
     lido_exec(db, "INSERT INTO hosted VALUES (1)");
     expect_error(db, LIDO_ERROR_READ_ONLY);
     lido_session_close(db);
-    for (int i = 0; i < IDLE; i++)
-        expect_write();
-    assert_int_equal(proxy_connections(first), IDLE + 1); /* tried once more, in vain */
-    assert_int_equal(proxy_connections(second), 1);
+    fill_pool(IDLE);
+    assert_int_equal(invalidated(), 0);
+}
+
+static void a_transaction_that_may_not_write_gives_up_nothing(void **state) {
+    (void)state;
+    need_hosts();
+    engine = open_hosts("any");
+    fill_pool(IDLE);
+    expect_refusal_that_gives_up_nothing("SET TRANSACTION READ ONLY");
+    expect_refusal_that_gives_up_nothing("SET LOCAL transaction_read_only = on");
+    assert_int_equal(given_up_after("25006", LIDO_ERROR_READ_ONLY), 0); /* a foreign table's server, say */
+}
+
+static void a_connection_that_was_told_to_refuse_gives_up_no_other(void **state) {
+    (void)state;
+    need_hosts();
+    engine = open_hosts("any");
+    fill_pool(IDLE);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, "SET default_transaction_read_only = on");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_exec(db, "INSERT INTO hosted VALUES (1)");
+    expect_error(db, LIDO_ERROR_READ_ONLY);
+    lido_rollback(db);
+    lido_exec(db, "RESET default_transaction_read_only");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+    expect_write();
+    assert_int_equal(invalidated(), 0);
 }
 
 #define HOSTS_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
@@ -282,7 +375,10 @@ int main(void) {
         HOSTS_TEST(the_first_host_is_taken_by_who_does_not_care),
         HOSTS_TEST(a_reader_can_ask_for_a_host_that_is_not_written_to),
         HOSTS_TEST(no_host_that_is_wanted_is_no_connection),
-        HOSTS_TEST(when_the_first_is_demoted_the_second_takes_over),
+        cmocka_unit_test_setup_teardown(when_the_first_is_demoted_the_second_takes_over, begin, end_writable),
+        HOSTS_TEST(a_role_that_may_not_write_gives_up_nothing),
+        HOSTS_TEST(a_transaction_that_may_not_write_gives_up_nothing),
+        HOSTS_TEST(a_connection_that_was_told_to_refuse_gives_up_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

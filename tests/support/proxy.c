@@ -31,7 +31,7 @@ struct proxy {
     bool stops;
     bool frozen;
     bool dead;
-    bool read_only;
+    const char *setting; /* added to what clients ask for; NULL: none */
     bool fatal;
     proxy_fault fault;
     proxy_way way;
@@ -69,14 +69,17 @@ static void befall(proxy *self, proxied *on) {
 
 /* Adds a setting to the client's first message: its length, the protocol's number, pairs of texts, and an empty
  * text. */
-static size_t add_setting(char *bytes, size_t size) {
-    static const char setting[] = "options\0-c default_transaction_read_only=on\0"; /* its end is the empty text */
+static size_t add_setting(char *bytes, size_t size, const char *setting) {
+    static const char name[] = "options";
     uint32_t head[2];
     memcpy(head, bytes, sizeof head);
     if (size < sizeof head || ntohl(head[0]) != size || ntohl(head[1]) != PROTOCOL_3_0)
         return size;
-    memcpy(bytes + size - 1, setting, sizeof setting);
-    size += sizeof setting - 1;
+    memcpy(bytes + size - 1, name, sizeof name);
+    size += sizeof name - 1;
+    memcpy(bytes + size, setting, strlen(setting) + 1);
+    size += strlen(setting) + 1;
+    bytes[size++] = '\0';
     head[0] = htonl((uint32_t)size);
     memcpy(bytes, head, sizeof head[0]);
     return size;
@@ -99,8 +102,8 @@ static void pass(proxy *self, proxied *on, proxy_way way) {
         return;
     }
     size_t size = (size_t)received;
-    if (way == PROXY_TO_SERVER && !on->greeted && self->read_only)
-        size = add_setting(bytes, size);
+    if (way == PROXY_TO_SERVER && !on->greeted && self->setting != NULL)
+        size = add_setting(bytes, size, self->setting);
     if (way == PROXY_TO_CLIENT && self->fatal)
         make_fatal(bytes, size);
     on->greeted = on->greeted || way == PROXY_TO_SERVER;
@@ -273,7 +276,7 @@ void proxy_set_dead(proxy *set, bool dead) {
 
 void proxy_set_read_only(proxy *set, bool read_only) {
     pthread_mutex_lock(&set->lock);
-    set->read_only = read_only;
+    set->setting = read_only ? "-c default_transaction_read_only=on" : "-c default_transaction_read_only=off";
     pthread_mutex_unlock(&set->lock);
 }
 

@@ -41,7 +41,7 @@ void proxy_reset_all(proxy *reset);
 void proxy_set_dead(proxy *set, bool dead);
 
 /* What connects from now on finds a server that takes no writes, as a standby does: default_transaction_read_only is
- * on. */
+ * on; or one that takes them, whatever the server is told. */
 void proxy_set_read_only(proxy *set, bool read_only);
 
 /* Each ERROR of the server's arrives as a FATAL. */

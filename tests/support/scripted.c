@@ -93,9 +93,12 @@ static bool scripted_ping(lido__connection *connection, int64_t deadline) {
         database.most_ms_for_a_ping = (int)(left / 1000);
     stand_by(&database.pings_wait, &database.pinging);
     bool answers = !database.deaf;
+    bool refuses = connection->doubted && database.demoted;
     pthread_mutex_unlock(&database.lock);
     connection->broken = !answers;
-    return answers;
+    connection->doubted = false;
+    connection->server_gone = refuses;
+    return answers && !refuses;
 }
 
 static void scripted_cancel(lido__connection *connection, bool give_up) {

@@ -27,9 +27,10 @@ typedef struct scripted_database {
     int open;              /* opened, or being opened, and neither closed nor abandoned */
     int most;              /* the most that were open at a time */
     int closed;
-    int looks; /* how often a connection was looked at, */
-    int pings; /* and asked */
-    bool deaf; /* pings are not answered */
+    int looks;    /* how often a connection was looked at, */
+    int pings;    /* and asked */
+    bool deaf;    /* pings are not answered */
+    bool demoted; /* who is doubted is told that the server refuses writes */
     int most_ms_for_a_ping;
     bool cancels_wait; /* until it is not so */
     bool pings_wait;

@@ -109,6 +109,56 @@ static void asking_holds_up_nobody_else(void **state) {
     assert_int_equal(asking.number, 2);
 }
 
+/* ---- Doubts ---- */
+
+static void make_doubting_pool(void) {
+    config.pool_pre_ping = false; /* that is about the network */
+    make_pool(3, 0);
+    lido__connection *held[3];
+    for (int i = 0; i < 3; i++)
+        held[i] = acquire_surely();
+    held[2]->doubted = true;
+    for (int i = 0; i < 3; i++)
+        release(held[i]);
+}
+
+static void one_that_is_doubted_is_asked_once(void **state) {
+    (void)state;
+    make_doubting_pool();
+    lido__connection *doubted = acquire_surely();
+    assert_int_equal(number_of(doubted), 3);
+    release(doubted);
+    release(acquire_surely());
+    assert_int_equal(database.pings, 1);
+    assert_int_equal(database.most_ms_for_a_ping, PING_MOST_MS);
+    assert_int_equal(stats_now().invalidated, 0);
+}
+
+static void when_it_says_that_its_server_refuses_all_are_replaced(void **state) {
+    (void)state;
+    make_doubting_pool();
+    database.demoted = true;
+    lido__connection *fresh = acquire_surely();
+    assert_int_equal(number_of(fresh), 4);
+    assert_int_equal(stats_now().invalidated, 3);
+    assert_int_equal(database.open, 1);
+    release(fresh);
+}
+
+/* It goes to who waits as it is, and he asks. */
+static void who_is_handed_one_that_is_doubted_asks(void **state) {
+    (void)state;
+    customer waiting;
+    make_pool(1, 0);
+    lido__connection *doubted = acquire_surely();
+    let_queue(&waiting, true);
+    doubted->doubted = database.demoted = true;
+    release(doubted);
+    wait_for(&waiting);
+    assert_int_equal(waiting.number, 2);
+    assert_int_equal(database.pings, 1);
+}
+
 /* ---- Age ---- */
 
 static void one_that_comes_back_too_old_is_closed(void **state) {
@@ -235,6 +285,9 @@ int main(void) {
         POOL_TEST(one_that_is_too_old_is_neither_looked_at_nor_asked),
         POOL_TEST(without_pre_ping_nobody_is_asked),
         POOL_TEST(asking_holds_up_nobody_else),
+        POOL_TEST(one_that_is_doubted_is_asked_once),
+        POOL_TEST(when_it_says_that_its_server_refuses_all_are_replaced),
+        POOL_TEST(who_is_handed_one_that_is_doubted_asks),
         POOL_TEST(one_that_comes_back_too_old_is_closed),
         POOL_TEST(who_waits_for_one_that_comes_back_too_old_opens_another),
         POOL_TEST(one_that_goes_for_two_reasons_is_counted_for_one),

@@ -45,12 +45,49 @@ static bool alive(lido__connection *base) {
     return !PQisBusy(connection->wire) && !connection->said_goodbye && !peer_has_closed(connection->wire);
 }
 
+/* ---- Asking ---- */
+
+/* The number that the server answers with; -1: none, and *error says why. */
+static int ask_number(postgres_connection *connection, const char *sql, lido_error *error) {
+    int number = -1;
+    bool lost;
+    if (!lido__postgres_settle_owed(connection, error))
+        return -1;
+    if (!PQsendQuery(connection->wire, sql)) {
+        lido__postgres_fault_lost(connection, error);
+        return -1;
+    }
+    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {
+        if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+            number = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
+        else
+            lido__postgres_fault_result(connection, result, error);
+    }
+    return number;
+}
+
+/* A write was refused. Where the transaction, the session or the role is to blame, another connection would be no better;
+ * a standby, or a server that was told to refuse all writes, is left for one that may take them. */
+static bool takes_writes(postgres_connection *connection) {
+    lido_error ignored = LIDO_ERROR_INIT;
+    int takes = ask_number(connection,
+                           "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() OR (setting = 'on' AND source IN "
+                           "('configuration file', 'command line', 'environment variable')) THEN 0 ELSE 1 END "
+                           "FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'",
+                           &ignored);
+    connection->base.doubted = false;
+    connection->base.server_gone = connection->base.server_gone || takes == 0;
+    return takes == 1 && !connection->base.broken;
+}
+
 /* The whole answer to an empty statement, which costs the server nothing. */
 static bool ping(lido__connection *base, int64_t deadline) {
     postgres_connection *connection = (postgres_connection *)base;
     lido_error ignored = LIDO_ERROR_INIT;
     connection->timed_out = true; /* one that does not answer a ping will not answer a cancel */
     connection->deadline = deadline;
+    if (base->doubted)
+        return takes_writes(connection);
     return lido__postgres_command(connection, "", &ignored) && !base->broken;
 }
 
@@ -75,30 +112,14 @@ static void describe_tls(PGconn *wire, lido_server *server) {
     }
 }
 
-static int ask_number(postgres_connection *connection, const char *sql, lido_error *error) {
-    int number = -1;
-    bool lost;
-    connection->timed_out = false;
-    connection->deadline = lido__deadline_in_ms(connection->config->connect_timeout_ms);
-    if (!PQsendQuery(connection->wire, sql)) {
-        lido__postgres_fault_lost(connection, error);
-        return -1;
-    }
-    for (PGresult *result; (result = lido__postgres_next_result(connection, &lost, error)) != NULL; PQclear(result)) {
-        if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
-            number = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-        else
-            lido__postgres_fault_result(connection, result, error);
-    }
-    return number;
-}
-
 static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {
     postgres_connection *connection = (postgres_connection *)base;
     const char *version = PQparameterStatus(connection->wire, "server_version");
     lido__fault_field(server->backend, sizeof server->backend, "postgresql");
     lido__fault_field(server->version, sizeof server->version, version != NULL ? version : "");
     describe_tls(connection->wire, server);
+    connection->timed_out = false;
+    connection->deadline = lido__deadline_in_ms(connection->config->connect_timeout_ms);
     server->connection_limit = ask_number(connection,
                                           "SELECT current_setting('max_connections')::int - "
                                           "current_setting('superuser_reserved_connections')::int",

@@ -83,9 +83,9 @@ bool lido__postgres_fault_result(postgres_connection *connection, const PGresult
         lido__fault_hint(error, "%s", hint);
     if (error->category == LIDO_ERROR_DISCONNECTED)
         connection->base.broken = connection->base.server_gone = true;
-    /* A server that refuses to write to who did not ask for that has become a standby. */
+    /* Who did not ask for that may have the transaction, the role or the server to thank: see ping. */
     if (error->category == LIDO_ERROR_READ_ONLY && !connection->read_only)
-        connection->base.server_gone = true;
+        connection->base.doubted = true;
     return false;
 }
 
