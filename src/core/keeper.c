@@ -1,4 +1,4 @@
-/* The keeper: a thread of each pool that opens connections ahead, lets those go that are idle too long or too old, and
+/* The keeper: a thread of each pool that has connections opened ahead, lets those go that are idle too long or too old,
  * cancels what outlasts its deadline, and reports those that are held too long; so that none of it has to wait for the
  * next who takes a connection. */
 #include <signal.h>
@@ -25,6 +25,8 @@ static int64_t round_ms(const lido__config *config) {
             shortest = limits[i] / 4;
     return shortest > ROUND_LEAST_MS ? shortest : ROUND_LEAST_MS;
 }
+
+/* ---- Letting go ---- */
 
 static bool has_had_its_time(const lido__pool *pool, const lido__connection *connection, int64_t now, int spare) {
     int64_t most = pool->config->pool_max_idle_ms;
@@ -66,23 +68,67 @@ static void shrink(lido__pool *pool) {
     lido__pool_close_all_in_slots(pool, surplus);
 }
 
-/* Under the lock: whether one more is to be opened ahead; the slot is taken then. */
-static bool wants_one_more(lido__pool *pool) {
-    return !pool->closed && pool->open < pool->config->pool_min_size && lido__pool_take_slot(pool);
+/* ---- Opening ahead ---- */
+
+/* On another thread, one at a time: a server that has fallen silent may keep it for as long as connect_timeout, and the
+ * deadlines of others are looked after meanwhile. */
+typedef struct opening {
+    lido__pool *pool;
+    bool begun;
+    lido__waker over;
+} opening;
+
+/* Under the lock. */
+static bool is_too_small(const lido__pool *pool) {
+    return !pool->closed && pool->open < pool->config->pool_min_size;
 }
 
 /* A connection opened ahead goes the way of one given back. */
-static bool warm_up_one(lido__pool *pool) {
+static bool open_one_ahead(lido__pool *pool) {
     const lido__lease lease = {.holder = pool};
     lido_error error = LIDO_ERROR_INIT;
     pthread_mutex_lock(&pool->lock);
-    bool wanted = wants_one_more(pool);
+    bool wanted = is_too_small(pool) && lido__pool_take_slot(pool);
     pthread_mutex_unlock(&pool->lock);
     lido__connection *connection = wanted ? lido__pool_open_in_slot(pool, &lease, &error) : NULL;
     if (connection != NULL)
         lido__pool_release(pool, connection);
     return connection != NULL;
 }
+
+static void open_ahead(void *argument) {
+    opening *ahead = argument;
+    while (open_one_ahead(ahead->pool))
+        ;
+    lido__waker_wake(&ahead->over);
+}
+
+/* What the work uses is the keeper's, who waits for it at his end. */
+static void leave_to_keeper(void *argument) {
+    (void)argument;
+}
+
+static void end_opening(opening *ahead, int64_t deadline) {
+    if (!ahead->begun || lido__await_waker(&ahead->over, deadline) != LIDO__AWAIT_READY)
+        return;
+    lido__waker_done(&ahead->over);
+    ahead->begun = false;
+}
+
+static void begin_opening(opening *ahead) {
+    lido__pool *pool = ahead->pool;
+    int64_t now = lido__clock_now_us();
+    end_opening(ahead, now);
+    pthread_mutex_lock(&pool->lock);
+    bool wanted = is_too_small(pool) && lido__pool_has_room(pool) && (!pool->down || now >= pool->down_until);
+    pthread_mutex_unlock(&pool->lock);
+    if (ahead->begun || !wanted || !lido__waker_init(&ahead->over))
+        return;
+    ahead->begun = true;
+    lido__await_work(open_ahead, leave_to_keeper, ahead, now);
+}
+
+/* ---- Cancelling what is late ---- */
 
 /* Under the lock: a connection whose holder has waited for the network too long, counted as being cancelled; NULL:
  * none. *give_up: it was cancelled before, and nothing came of it. */
@@ -168,9 +214,9 @@ static void cancel_late(lido__pool *pool) {
     lido__waker_done(&round.over);
 }
 
+/* ---- The thread ---- */
+
 static void tidy(lido__pool *pool) {
-    while (warm_up_one(pool))
-        ;
     shrink(pool);
     cancel_late(pool);
     lido__pool_tell_leaks(pool);
@@ -178,11 +224,14 @@ static void tidy(lido__pool *pool) {
 
 static void *keep(void *argument) {
     lido__pool *pool = argument;
+    opening ahead = {.pool = pool};
     do {
+        begin_opening(&ahead);
         tidy(pool);
         if (pool->ticket != NULL)
             tidy(pool->ticket);
     } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
+    end_opening(&ahead, LIDO__NO_DEADLINE); /* bounded by connect_timeout */
     return NULL;
 }
 

@@ -413,6 +413,19 @@ static lido__connection *make_pool_with_a_busy_keeper(void) {
     return held;
 }
 
+/* A server that has fallen silent under all takes no new connections either. */
+static void what_is_late_is_cancelled_while_one_is_opened_ahead(void **state) {
+    (void)state;
+    lido__connection *held = make_pool_with_a_busy_keeper();
+    begin_to_wait_until(held, lido__clock_now_us());
+    assert_true(soon_cancelled(1));
+    begin_to_wait_until(held, LIDO__NO_DEADLINE);
+    let_rounds_pass(held);
+    assert_int_equal(database.attempts, 2); /* one at a time */
+    let_open(true);
+    release(held);
+}
+
 /* The keeper's opening cannot be stopped; but nobody else has to wait for it. */
 static void closing_while_the_keeper_opens_sends_the_queue_home(void **state) {
     (void)state;
@@ -485,6 +498,7 @@ int main(void) {
         POOL_TEST(what_does_not_hear_its_cancel_is_given_up),
         POOL_TEST(all_that_is_late_is_cancelled_at_once),
         POOL_TEST(who_heard_its_cancel_is_not_given_up_the_next_time),
+        POOL_TEST(what_is_late_is_cancelled_while_one_is_opened_ahead),
         POOL_TEST(closing_while_the_keeper_opens_sends_the_queue_home),
         POOL_TEST(what_the_keeper_opens_for_a_closed_pool_is_closed),
         POOL_TEST(what_is_late_is_cancelled_after_the_close_too),
