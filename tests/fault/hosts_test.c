@@ -243,6 +243,7 @@ static void no_host_that_is_wanted_is_no_connection(void **state) {
     lido_exec(db, "INSERT INTO hosted VALUES (1)");
     expect_error(db, LIDO_ERROR_DISCONNECTED);
     assert_non_null(strstr(lido_error_of(db)->message, "read-only"));
+    assert_non_null(strstr(lido_error_of(db)->hint, "target_session_attrs"));
     lido_session_close(db);
 }
 

@@ -113,6 +113,7 @@ static void asking_holds_up_nobody_else(void **state) {
 
 static void make_doubting_pool(void) {
     config.pool_pre_ping = false; /* that is about the network */
+    time_stands_still();
     make_pool(3, 0);
     lido__connection *held[3];
     for (int i = 0; i < 3; i++)

@@ -13,17 +13,26 @@ static void take_field(const PGresult *result, int code, char *field, size_t siz
         lido__fault_field(field, size, text);
 }
 
-/* libpq ends its messages with a newline, and verbose ones with lines on where in the server's source. */
+/* libpq's messages may have several lines, which become sentences. They end with a newline, and verbose ones with lines
+ * on where in the server's source. */
 static void take_message(char *text, size_t size, const char *message) {
-    lido__fault_field(text, size, message);
-    char *location = strstr(text, "\nLOCATION:");
-    if (location != NULL)
-        *location = '\0';
-    for (size_t end = strlen(text); end > 0 && isspace((unsigned char)text[end - 1]); end--)
-        text[end - 1] = '\0';
-    for (char *at = text; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = ' ';
+    char line[1000];
+    size_t used = 0;
+    const char *location = strstr(message, "\nLOCATION:");
+    const char *end = location != NULL ? location : message + strlen(message);
+    while (end > message && isspace((unsigned char)end[-1]))
+        end--;
+    for (const char *at = message; at < end && used + 2 < sizeof line; at++) {
+        bool control = (unsigned char)*at < ' ' || *at == 0x7f;
+        if (*at == '\n' && used > 0) {
+            if (strchr(".!?:;,", line[used - 1]) == NULL)
+                line[used++] = '.';
+            at += strspn(at + 1, " \t\r\n");
+        }
+        line[used++] = control ? ' ' : *at;
+    }
+    line[used] = '\0';
+    lido__fault_field(text, size, line);
 }
 
 /* libpq begins a line with its own errors, and may write several without an end of line. A server's message that
@@ -134,7 +143,9 @@ static const char *hint_of_sqlstate(const char *sqlstate) {
 }
 
 /* The same where no server has said anything: by how far libpq came, for its messages are in the user's language. */
-static const char *hint_of_progress(ConnStatusType reached) {
+static const char *hint_of_progress(const PGconn *wire, ConnStatusType reached) {
+    if (PQparameterStatus(wire, "server_version") != NULL) /* it let us in */
+        return "it is not such a server as target_session_attrs asks for: name other hosts, or set it to any";
     if (reached == CONNECTION_NEEDED || reached == CONNECTION_STARTED)
         return "check that the server runs there and listens; host and port come from the URL or, without one, from "
                "DATABASE_HOST and DATABASE_PORT";
@@ -159,7 +170,7 @@ void lido__postgres_fault_connect(PGconn *wire, ConnStatusType reached, const ch
         lido__fault(error, LIDO_ERROR_PERMISSION, "%s wants a password and none is configured", where);
     else
         lido__fault(error, category, "%s", text[0] != '\0' ? text : "no connection");
-    const char *hint = sqlstate[0] != '\0' ? hint_of_sqlstate(sqlstate) : hint_of_progress(reached);
+    const char *hint = sqlstate[0] != '\0' ? hint_of_sqlstate(sqlstate) : hint_of_progress(wire, reached);
     if (wire != NULL && PQconnectionNeedsPassword(wire))
         hint = "put it into ~/.pgpass or into the URL or, without a URL, into DATABASE_PASSWORD";
     if (wire != NULL && hint != NULL)
