@@ -1,6 +1,7 @@
 /* What happens to PostgreSQL while it is at a COMMIT, which a deferred trigger makes last: its backend is terminated,
  * or told to cancel, or the server crashes. Whatever is said of the commit then is true. */
 #include "engines.h"
+#include "in_task.h"
 #include "server_process.h"
 
 #include <pthread.h>
@@ -162,5 +163,5 @@ int main(void) {
         COMMIT_TEST(an_outcome_is_not_guessed_of_a_server_that_was_restarted),
         COMMIT_TEST(nor_is_it_where_only_a_backend_crashed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("commit", tests, sizeof tests / sizeof tests[0]);
 }

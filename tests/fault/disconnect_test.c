@@ -1,6 +1,7 @@
 /* Connections to PostgreSQL that break: while they idle in the pool, in a transaction, in a statement. The session says
  * so, no savepoint brings the transaction back, and the pool serves the next session. */
 #include "engines.h"
+#include "in_task.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -379,5 +380,5 @@ int main(void) {
         LOSS_TEST(a_stream_ends_with_an_error),
         LOSS_TEST(closing_a_lost_stream_does_not_wait),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("disconnect", tests, sizeof tests / sizeof tests[0]);
 }

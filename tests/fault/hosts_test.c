@@ -1,6 +1,7 @@
 /* A server that goes, or that becomes one which refuses writes: all connections to it are given up together, and the
  * next goes to a host that is up and writable. Two proxies before one server are the two hosts. */
 #include "databases.h"
+#include "in_task.h"
 #include "support/proxy.h"
 
 #include <poll.h>
@@ -381,5 +382,5 @@ int main(void) {
         HOSTS_TEST(a_transaction_that_may_not_write_gives_up_nothing),
         HOSTS_TEST(a_connection_that_was_told_to_refuse_gives_up_no_other),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("hosts", tests, sizeof tests / sizeof tests[0]);
 }

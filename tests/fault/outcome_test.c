@@ -1,6 +1,7 @@
 /* The three outcomes of a commit, told truthfully when the connection breaks, or falls silent, just then: a relay
  * between lido and PostgreSQL loses the answer, and knows whether the server got the question. */
 #include "engines.h"
+#include "in_task.h"
 #include "relay.h"
 
 #include <string.h>
@@ -441,5 +442,5 @@ int main(void) {
         RELAY_TEST(a_far_deadline_ends_the_silence_too),
         RELAY_TEST(a_commit_that_is_met_with_silence_is_unknown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("outcome", tests, sizeof tests / sizeof tests[0]);
 }

@@ -1,6 +1,7 @@
 /* A short transaction whose connection breaks at every byte that either side sends, or falls silent there: the outcome
  * that lido tells is what the database holds in the end, the call returns in time, and the engine goes on. */
 #include "engines.h"
+#include "in_task.h"
 #include "soak.h"
 #include "support/chance.h"
 #include "support/proxy.h"
@@ -420,7 +421,7 @@ static int run_once(void) {
         PROXY_TEST(a_connection_that_was_reset_in_the_pool_is_not_noticed),
         PROXY_TEST(the_kernel_watches_connections_too),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("proxy", tests, sizeof tests / sizeof tests[0]);
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
 /* What the server says became of a transaction, and when that proves nothing: the cases that a lost answer to COMMIT
  * can meet, made by hand. */
 #include "databases.h"
+#include "in_task.h"
 
 #include <string.h>
 
@@ -125,5 +126,5 @@ int main(void) {
         RESOLVE_TEST(another_server_proves_nothing),
         RESOLVE_TEST(a_transaction_to_come_is_no_answer),
     };
-    return cmocka_run_group_tests_name("resolve", tests, NULL, NULL);
+    return tell_in_thread_and_task("resolve", tests, sizeof tests / sizeof tests[0]);
 }

@@ -47,6 +47,7 @@ enum { GROWTH_MOST = 128 * 1024 }; /* of what stays allocated: libraries keep a 
 /* What stays behind for good, from the first use of the databases on. */
 static inline void soak_warm_up(void) {
     lido_engine_close(open_surely("sqlite://", NULL));
+    lido_loop_close(lido_loop_new(NULL, NULL)); /* libuv keeps two descriptors */
     if (getenv("LIDO_TEST_POSTGRES_URL") == NULL)
         return;
     lido_engine *opened = open_surely(getenv("LIDO_TEST_POSTGRES_URL"), NULL);
