@@ -50,10 +50,6 @@ static const lido_error supplies = {.status = LIDO_ERROR,
                                     .message = "the session is inserting the rows that are just asked for",
                                     .hint = "in a source of rows use another session"};
 
-bool lido__session_is_mine(const lido_session *session) {
-    return session != NULL && session->owner == lido__await_self() && !session->supplies;
-}
-
 lido_session *lido_at(lido_session *session, const char *file, int line) {
     if (lido__session_is_mine(session)) {
         session->file = file;

@@ -44,7 +44,7 @@ struct lido_session {
     bool in_turn;                 /* and whether it has that to itself */
     bool wrote;                   /* it has; */
     const lido__sql *began_with;  /* its first statement, if that stays as long as the engine; or NULL, */
-    int64_t began_at;             /* and when, by the recent clock */
+    int64_t began_at;             /* and when it had its turn, if it writes, by the recent clock */
     bool begun;
     bool may_have_inserted;       /* since then: there may be a last key */
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
@@ -84,7 +84,9 @@ struct lido_session {
 /* ---- session.c ---- */
 
 /* Whether the caller may touch the session at all. */
-bool lido__session_is_mine(const lido_session *session);
+static inline bool lido__session_is_mine(const lido_session *session) {
+    return session != NULL && session->owner == lido__await_self() && !session->supplies;
+}
 /* Marks the session failed, its error having been set, and says what was being done. */
 void lido__session_fail(lido_session *session, const char *doing);
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
