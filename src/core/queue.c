@@ -191,8 +191,10 @@ static bool is_quick(const lido__batch *batch) {
 /* Who gets the ticket inside a group's transaction begins a part of that; what cannot be a part has it ended first. */
 static void enter(lido_session *session, const lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
+    if (!has_turn(session))
+        return;
     session->began_at = lido__clock_recent_us(); /* waiting for the turn is no part of its pace */
-    if (!has_turn(session) || !lido__writer_has_group(writer))
+    if (!lido__writer_has_group(writer))
         return;
     if (batch->operations->kind == LIDO__BEGIN) {
         session->inside = session->in_turn = batch->operations->inside = true;
