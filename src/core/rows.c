@@ -116,10 +116,18 @@ static void free_list(lido_rows *rows) {
     }
 }
 
-void lido__rows_free_all(lido_session *session) {
+void lido__rows_close_all(lido_session *session) {
     while (session->rows != NULL)
         lido_rows_close(session->rows);
+    if (session->spare == NULL)
+        return;
+    free_list(session->spare->next);
+    session->spare->next = NULL;
+}
+
+void lido__rows_free_spare(lido_session *session) {
     free_list(session->spare);
+    session->spare = NULL;
 }
 
 void lido__rows_forget_all(lido_session *session) {
@@ -127,7 +135,7 @@ void lido__rows_forget_all(lido_session *session) {
         if (at->result.operations != NULL)
             at->result.operations->forget(&at->result);
     free_list(session->rows);
-    free_list(session->spare);
+    session->rows = NULL;
 }
 
 /* ---- Stepping ---- */
