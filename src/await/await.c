@@ -19,10 +19,8 @@ uint64_t lido__await_number(void) {
     return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 }
 
-uint64_t lido__await_self(void) {
-    if (lido__here_now.self == 0)
-        lido__here_now.self = lido__await_number();
-    return lido__here_now.self;
+uint64_t lido__await_self_first(void) {
+    return lido__here_now.self = lido__await_number();
 }
 
 void lido__await_self_renew(void) {
@@ -42,7 +40,7 @@ static bool refuse_loop_thread(lido_error *error) {
     return false;
 }
 
-bool lido__await_may_wait(lido_error *error) {
+bool lido__await_may_wait_here(lido_error *error) {
     const lido_task *task = lido__here_now.task;
     if (task == NULL)
         return lido__here_now.loops == 0 || refuse_loop_thread(error);
@@ -53,9 +51,9 @@ bool lido__await_may_wait(lido_error *error) {
     return !is_late(task) || lido__fault(error, LIDO_ERROR_TIMEOUT, "the task's deadline has passed");
 }
 
-int64_t lido__await_deadline(int64_t deadline) {
+int64_t lido__await_deadline_here(int64_t deadline) {
     const lido_task *task = lido__here_now.task;
-    return task != NULL && task->firm == 0 && task->deadline < deadline ? task->deadline : deadline;
+    return task->firm == 0 && task->deadline < deadline ? task->deadline : deadline;
 }
 
 void lido__await_firm_begin(void) {

@@ -16,6 +16,8 @@
 
 #include <lido/error.h>
 
+#include "await/here.h"
+
 struct lido_task;
 
 typedef enum lido__await_outcome {
@@ -81,19 +83,34 @@ static inline void lido__await_pause(void) {
 #endif
 }
 
+/* Whether this is a thread that may wait as it likes: in no task, and with no loop. Then what follows costs a look. */
+static inline bool lido__await_is_plain(void) {
+    return lido__here_now.task == NULL && lido__here_now.loops == 0;
+}
+
+/* The same where nobody has asked yet. */
+uint64_t lido__await_self_first(void);
 /* Who is running: a number that no other thread or task has had, in this process or in those it was forked from.
  * Sessions belong to it. */
-uint64_t lido__await_self(void);
+static inline uint64_t lido__await_self(void) {
+    return lido__here_now.self != 0 ? lido__here_now.self : lido__await_self_first();
+}
 /* In the child after a fork: the thread that forked is somebody else from here on. */
 void lido__await_self_renew(void);
 
 /* Whether anything may be waited for here. If not, says why in *error: the task was cancelled, its deadline has
  * passed, or this is a loop's thread outside any task. To be asked before something is begun that would have to be
  * waited for, and after a wait that ended otherwise than it should. */
-bool lido__await_may_wait(lido_error *error);
+bool lido__await_may_wait_here(lido_error *error);
+static inline bool lido__await_may_wait(lido_error *error) {
+    return lido__await_is_plain() || lido__await_may_wait_here(error);
+}
 
 /* The deadline that holds here: this, or the task's if that comes first. */
-int64_t lido__await_deadline(int64_t deadline);
+int64_t lido__await_deadline_here(int64_t deadline);
+static inline int64_t lido__await_deadline(int64_t deadline) {
+    return lido__here_now.task == NULL ? deadline : lido__await_deadline_here(deadline);
+}
 
 /* From here to the end, all waits are firm. They nest. */
 void lido__await_firm_begin(void);
@@ -138,6 +155,10 @@ static inline lido__await_outcome lido__await_waker(lido__waker *waker, int64_t 
  * thread than the work; it should make the work return soon. Any other outcome than READY: it was not begun. */
 static inline lido__await_outcome lido__await_call(void (*call)(void *argument, int worth),
                                                    void (*interrupt)(void *argument), void *argument, bool in_place) {
+    if (lido__await_is_plain()) {
+        call(argument, 1);
+        return LIDO__AWAIT_READY;
+    }
     return lido__await(
         &(lido__wait){
             .kind = LIDO__WAIT_CALL, .call = call, .interrupt = interrupt, .argument = argument, .in_place = in_place},

@@ -1,5 +1,5 @@
 /* Where the calling thread is: in which task, on whose loop's thread. The one piece of thread-local state that the two
- * sides of the seam share; nothing outside src/await looks at it.
+ * sides of the seam share; nothing outside src/await looks at it, save through await.h.
  *
  * A task stays on its loop's thread, so the address of this may be kept across a wait; its contents may not. */
 #ifndef LIDO_AWAIT_HERE_H

@@ -99,33 +99,32 @@ typedef enum lido__operation_kind {
     LIDO__LAST_KEY     /* into `last_key` */
 } lido__operation_kind;
 
-/* One thing to run. */
+/* One thing to run. One is made for every call, so it is kept small. */
 typedef struct lido__operation {
     lido__operation_kind kind;
+    lido_isolation isolation; /* BEGIN, or alone */
+
+    bool alone;     /* a transaction of its own, which earlier failures in the batch do not touch */
+    bool read_only; /* BEGIN, or alone: the transaction must not write */
+    bool writes;    /* BEGIN: it is known to write */
+    bool inside;    /* BEGIN, COMMIT, ROLLBACK: of a part of the transaction that is open; see core/writer.h */
+    bool unawaited; /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
+    bool stream;    /* leave the rows in the database; the last operation of its batch */
+    bool loose_sql; /* the core's: `sql` is freed with the batch */
+    bool done;      /* out: the database has said that it is done */
+    bool in_doubt;  /* out: it was sent, and whether it was done is not known */
+
+    int savepoint; /* its number; of a STATEMENT: how many are open around it */
+    int line;      /* of the call, for errors, */
+    const char *file;
 
     const lido__sql *sql;     /* of a STATEMENT; lives until the batch was run */
     size_t count;             /* of values: exactly the statement's parameter_count */
     const lido_value *values; /* by number; texts are UTF-8 without NUL */
     lido__result *result;     /* where rows go; NULL: they are dropped */
-    bool inside;      /* BEGIN, COMMIT, ROLLBACK: of a part of the transaction that is open; see core/writer.h */
-    bool unawaited;   /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
-    bool stream;      /* leave the rows in the database; the last operation of its batch */
-    lido__bulk *bulk; /* what to insert: `values` has nothing then; the last of its batch, and not `alone` */
-    int64_t row;      /* the number of the one row that it inserts, of many; 0: it is no such */
+    lido__bulk *bulk;         /* what to insert: `values` has nothing then; the last of its batch, and not `alone` */
+    int64_t row;              /* the number of the one row that it inserts, of many; 0: it is no such */
 
-    bool alone;               /* a transaction of its own, which earlier failures in the batch do not touch */
-    bool read_only;           /* BEGIN, or alone: the transaction must not write */
-    bool writes;              /* BEGIN: it is known to write */
-    lido_isolation isolation; /* BEGIN, or alone */
-    int savepoint;            /* its number; of a STATEMENT: how many are open around it */
-
-    const char *file; /* of the call, for errors */
-    int line;
-
-    bool loose_sql; /* the core's: `sql` is freed with the batch */
-
-    bool done;        /* out: the database has said that it is done */
-    bool in_doubt;    /* out: it was sent, and whether it was done is not known */
     int64_t affected; /* out */
     int64_t last_key; /* out */
 } lido__operation;

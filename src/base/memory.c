@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_BLOCK = 1024, ARENA_BLOCK_MOST = 64 * 1024, BUFFER_FIRST = 64 };
+enum {
+    ARENA_BLOCK = 1000, /* with its head within 1032 bytes, which glibc keeps at hand for each thread */
+    ARENA_BLOCK_MOST = 64 * 1024,
+    BUFFER_FIRST = 64
+};
 
 void lido__buffer_done(lido__buffer *buffer) {
     free(buffer->data);

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "core/fork.h"
+#include "core/session.h"
 
 enum { LATENCY_PROBES = 5 };
 
@@ -68,6 +69,7 @@ void lido__engine_let_go(lido_engine *engine) {
     lido__pool_done(&engine->pool); /* the keeper of both stops here */
     if (engine->backend->one_writer)
         lido__pool_done(&engine->writer.pool);
+    lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
     lido__functions_done(&engine->pool.functions);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);

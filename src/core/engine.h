@@ -16,8 +16,9 @@ struct lido_engine {
     lido__sql_cache sql;
     lido_engine *next; /* in fork.c's list; under its lock, as is the next */
     lido_engine *previous;
-    atomic_size_t references; /* one for the opener, one for each session; the last frees */
-    atomic_bool closed;       /* no new sessions */
+    atomic_size_t references;      /* one for the opener, one for each session; the last frees */
+    _Atomic(lido_session *) spare; /* a closed one, to be opened again; or NULL */
+    atomic_bool closed;            /* no new sessions */
 };
 
 void lido__engine_hold(lido_engine *engine);

@@ -70,8 +70,6 @@ void lido__queue_drop(lido_session *session, size_t first) {
  * there, where it still can. */
 static void announce_writes(const lido__batch *batch) {
     lido__operation *begin = &batch->operations[0];
-    if (begin->kind != LIDO__BEGIN)
-        return;
     for (size_t i = 1; i < batch->count; i++) {
         const lido__sql *sql = batch->operations[i].sql;
         bool will_write =
@@ -191,8 +189,10 @@ static bool is_quick(const lido__batch *batch) {
 /* Who gets the ticket inside a group's transaction begins a part of that; what cannot be a part has it ended first. */
 static void enter(lido_session *session, const lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
+    if (!has_turn(session))
+        return;
     session->began_at = lido__clock_recent_us(); /* waiting for the turn is no part of its pace */
-    if (!has_turn(session) || !lido__writer_has_group(writer))
+    if (!lido__writer_has_group(writer))
         return;
     if (batch->operations->kind == LIDO__BEGIN) {
         session->inside = session->in_turn = batch->operations->inside = true;
@@ -379,8 +379,10 @@ static bool may_run(lido_session *session, const lido__batch *batch) {
 /* What follows from how the batch ended. The connection may have been handed on with a group's commit. */
 static void note_end(lido_session *session, const lido__batch *batch, bool done) {
     const lido__connection *connection = session->connection;
-    session->wrote = session->wrote || writes(batch);
-    count_savepoints(session, batch);
+    if (!session->options.autocommit) {
+        session->wrote = session->wrote || writes(batch);
+        count_savepoints(session, batch);
+    }
     if (!done) {
         blame_transaction_timeout(session);
         queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed] : last_of(batch));
@@ -405,8 +407,6 @@ static bool run_batch(lido_session *session, lido__batch *batch, const lido__err
 
 static void note_begin(lido_session *session, const lido__batch *batch) {
     const lido__operation *first = batch->count > 1 ? &batch->operations[1] : NULL;
-    if (batch->operations->kind != LIDO__BEGIN)
-        return;
     session->began_with = first != NULL && first->sql != NULL && !first->loose_sql ? first->sql : NULL;
 }
 
@@ -425,8 +425,10 @@ static bool run(lido_session *session, lido__batch *batch) {
     lido__errand errand = {.batch = batch};
     if (session->error.status != LIDO_OK && !session->failed)
         lido__fault_clear(&session->error);
-    announce_writes(batch);
-    note_begin(session, batch);
+    if (batch->operations->kind == LIDO__BEGIN) {
+        announce_writes(batch);
+        note_begin(session, batch);
+    }
     batch->failed = batch->count;
     bool done = may_run(session, batch) && lease(session, batch, &errand) && (errand.done || may_run(session, batch)) &&
                 transaction_is_in_time(session, batch) && run_batch(session, batch, &errand);

@@ -24,9 +24,13 @@ lido_rows *lido__rows_new(lido_session *session) {
             return NULL;
         }
     }
-    lido__arena arena = rows->result.arena; /* with a block from its last use */
-    *rows =
-        (lido_rows){.result = {.arena = arena}, .session = session, .next = session->rows, .until = LIDO__NO_DEADLINE};
+    rows->result = (lido__result){.arena = rows->result.arena}; /* with a block from its last use */
+    rows->session = session;
+    rows->next = session->rows;
+    rows->previous = NULL;
+    rows->row = NULL;
+    rows->writes = false;
+    rows->until = LIDO__NO_DEADLINE;
     if (session->rows != NULL)
         session->rows->previous = rows;
     session->rows = rows;
@@ -91,11 +95,10 @@ void lido_rows_close(lido_rows *rows) {
     if (rows == NULL || !lido__session_is_mine(rows->session))
         return;
     lido_session *session = rows->session;
-    lido__await_firm_begin();
-    rows_release(rows);
     if (session->stream == rows)
-        stream_ended(rows);
-    lido__await_firm_end();
+        lido__stream_stop(session);
+    else
+        rows_release(rows);
     rows_unlink(session, rows);
     lido__arena_reset(&rows->result.arena);
     lido__arena_done(&rows->texts);
@@ -113,10 +116,18 @@ static void free_list(lido_rows *rows) {
     }
 }
 
-void lido__rows_free_all(lido_session *session) {
+void lido__rows_close_all(lido_session *session) {
     while (session->rows != NULL)
         lido_rows_close(session->rows);
+    if (session->spare == NULL)
+        return;
+    free_list(session->spare->next);
+    session->spare->next = NULL;
+}
+
+void lido__rows_free_spare(lido_session *session) {
     free_list(session->spare);
+    session->spare = NULL;
 }
 
 void lido__rows_forget_all(lido_session *session) {
@@ -124,7 +135,7 @@ void lido__rows_forget_all(lido_session *session) {
         if (at->result.operations != NULL)
             at->result.operations->forget(&at->result);
     free_list(session->rows);
-    free_list(session->spare);
+    session->rows = NULL;
 }
 
 /* ---- Stepping ---- */
@@ -305,6 +316,19 @@ static bool check_target(lido_rows *rows, size_t index, const lido_target *targe
                                                                    "target %zu of lido_scan is a NULL pointer", index);
 }
 
+/* Most often the variable has just the type that the value has. */
+static inline bool take_as_it_is(const lido_value *value, const lido_target *target) {
+    bool wide = target->kind == LIDO_TARGET_LONG_LONG ||
+                (target->kind == LIDO_TARGET_LONG && sizeof(long) == sizeof(long long));
+    if (value->kind == LIDO_KIND_INT64 && wide)
+        memcpy(target->pointer, &value->as.integer, sizeof value->as.integer);
+    else if (value->kind == LIDO_KIND_DOUBLE && target->kind == LIDO_TARGET_DOUBLE)
+        *(double *)target->pointer = value->as.real;
+    else
+        return false;
+    return true;
+}
+
 bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     if (value_at(rows, 0) == NULL)
         return false;
@@ -317,6 +341,8 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
     for (size_t i = 0; i < count; i++) {
         if (!check_target(rows, i, &targets[i]))
             return false;
+        if (take_as_it_is(&rows->row[i], &targets[i]))
+            continue;
         const char *why = lido__convert_target(&rows->row[i], texts_of(rows), &targets[i]);
         if (why != NULL)
             return refuse_value(rows, i, target_name(targets[i].kind), why);

@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "await/await.h"
 #include "base/fault.h"
@@ -49,10 +51,6 @@ static const lido_error supplies = {.status = LIDO_ERROR,
                                     .doing = "using a session",
                                     .message = "the session is inserting the rows that are just asked for",
                                     .hint = "in a source of rows use another session"};
-
-bool lido__session_is_mine(const lido_session *session) {
-    return session != NULL && session->owner == lido__await_self() && !session->supplies;
-}
 
 lido_session *lido_at(lido_session *session, const char *file, int line) {
     if (lido__session_is_mine(session)) {
@@ -190,13 +188,60 @@ static void left_open(lido__held *held) {
     lido_session_close(session);
 }
 
+/* Memory for a session: of the one that was closed last, with what belongs to it, or new. A session for each request is
+ * the common use, and its three pieces of memory took malloc and free longer than lido took for a statement in it. */
+static lido_session *session_take(lido_engine *engine) {
+    lido_session *session = NULL;
+    if (atomic_load_explicit(&engine->spare, memory_order_relaxed) != NULL)
+        session = atomic_exchange_explicit(&engine->spare, NULL, memory_order_acquire);
+    if (session != NULL)
+        return session;
+    session = malloc(sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->queue = NULL;
+    session->queue_capacity = 0;
+    session->arena = session->kept = (lido__arena)LIDO__ARENA_INIT;
+    session->spare = NULL;
+    return session;
+}
+
+void lido__session_free(lido_session *session) {
+    if (session == NULL)
+        return;
+    lido__rows_free_spare(session);
+    lido__arena_done(&session->arena);
+    lido__arena_done(&session->kept);
+    free(session->queue);
+    free(session);
+}
+
+/* It is nobody's from here on, so that who still calls it is refused. */
+static void session_leave(lido_session *session) {
+    lido_engine *engine = session->engine;
+    lido_session *none = NULL;
+    lido__await_let_go(&session->held);
+    lido__arena_reset(&session->arena);
+    lido__arena_reset(&session->kept);
+    session->owner = 0;
+    if (!atomic_compare_exchange_strong_explicit(&engine->spare, &none, session, memory_order_release,
+                                                 memory_order_relaxed))
+        lido__session_free(session);
+    lido__engine_let_go(engine);
+}
+
 lido_session *lido_session_open(lido_engine *engine, const lido_session_options *options) {
     if (engine == NULL)
         return &engineless;
-    lido_session *session = malloc(sizeof *session);
+    lido_session *session = session_take(engine);
     if (session == NULL)
         return &memoryless;
-    *session = (lido_session){.engine = engine, .owner = lido__await_self(), .process = lido__fork_count()};
+    memset(session, 0, offsetof(lido_session, queue));
+    session->mark.known = false;
+    lido__fault_clear(&session->error);
+    session->engine = engine;
+    session->owner = lido__await_self();
+    session->process = lido__fork_count();
     if (options != NULL)
         session->options = *options;
     check_options(session);
@@ -286,29 +331,19 @@ lido_status lido_cancel(lido_session *session) {
     return found ? LIDO_OK : LIDO_ERROR;
 }
 
-static void session_free(lido_session *session) {
-    lido__await_let_go(&session->held);
-    lido__arena_done(&session->arena);
-    lido__arena_done(&session->kept);
-    free(session->queue);
-    lido_engine *engine = session->engine;
-    free(session);
-    lido__engine_let_go(engine);
-}
-
 lido_status lido_session_close(lido_session *session) {
     if (session == NULL)
         return LIDO_OK;
     if (lido_error_of(session) == &inherited) { /* its memory is ours, what it was doing is the parent's */
         lido__rows_forget_all(session);
-        session_free(session);
+        session_leave(session);
         return LIDO_ERROR;
     }
     if (!lido__session_is_mine(session))
         return LIDO_ERROR;
     lido_status outcome = end_transaction(session);
-    lido__rows_free_all(session);
+    lido__rows_close_all(session);
     lido__session_release(session);
-    session_free(session);
+    session_leave(session);
     return outcome;
 }

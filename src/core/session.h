@@ -44,7 +44,7 @@ struct lido_session {
     bool in_turn;                 /* and whether it has that to itself */
     bool wrote;                   /* it has; */
     const lido__sql *began_with;  /* its first statement, if that stays as long as the engine; or NULL, */
-    int64_t began_at;             /* and when, by the recent clock */
+    int64_t began_at;             /* and when it had its turn, if it writes, by the recent clock */
     bool begun;
     bool may_have_inserted;       /* since then: there may be a last key */
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
@@ -58,17 +58,9 @@ struct lido_session {
     lido_status outcome; /* of the last transaction that ended, */
     bool ended;          /* if one has */
 
-    /* What waits to be run, with the next call that waits. */
-    lido__operation *queue;
     size_t queue_count;
-    size_t queue_capacity;
     size_t queue_bytes;
-    lido__arena arena; /* what the queue refers to; reset when it is empty */
-
-    lido__mark mark;   /* of the transaction that is being committed, if its outcome is to be resolved */
-    lido__arena kept;  /* what lives until the session ends */
     lido_rows *rows;   /* open ones */
-    lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
 
     bool supplies;   /* a source of rows is asked for one: the program's, which must leave the session alone */
@@ -78,13 +70,26 @@ struct lido_session {
     lido_status *block_status;
     lido_error *block_error;
 
+    /* Up to here a session begins with zeros. What follows may outlast it, empty, for the next; see session_take. */
+    lido__operation *queue; /* what waits to be run, with the next call that waits */
+    size_t queue_capacity;
+    lido__arena arena; /* what the queue refers to; reset when it is empty */
+    lido__arena kept;  /* what lives until the session ends */
+    lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
+
+    lido__mark mark;  /* of the transaction that is being committed, if its outcome is to be resolved */
     lido_error error; /* the sticky one while `failed`; else that of the last transaction */
 };
 
 /* ---- session.c ---- */
 
+/* A closed one that the engine has kept; NULL: nothing to do. */
+void lido__session_free(lido_session *session);
+
 /* Whether the caller may touch the session at all. */
-bool lido__session_is_mine(const lido_session *session);
+static inline bool lido__session_is_mine(const lido_session *session) {
+    return session != NULL && session->owner == lido__await_self() && !session->supplies;
+}
 /* Marks the session failed, its error having been set, and says what was being done. */
 void lido__session_fail(lido_session *session, const char *doing);
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
@@ -141,7 +146,9 @@ void lido__transaction_undo(lido_session *session);
 /* ---- rows.c ---- */
 
 lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
-void lido__rows_free_all(lido_session *session);
+/* Closes all, and leaves one to be used again. */
+void lido__rows_close_all(lido_session *session);
+void lido__rows_free_spare(lido_session *session);
 /* The same in the child after a fork: a stream is not stopped, for the connection that it is on is not ours. */
 void lido__rows_forget_all(lido_session *session);
 /* Stops the stream that is open, if one is. Its rows stay the program's to close; they are at their end. */

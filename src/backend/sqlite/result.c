@@ -209,10 +209,12 @@ static const lido__result_operations stream_operations = {column_name, step_stre
 
 /* The frame of a result: columns and their names, before any row. NULL if memory ran out. */
 static stored_rows *result_begin(lido__result *result, const sqlite_statement *statement) {
-    stored_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows);
-    const char *names = lido__arena_copy(&result->arena, statement->names, statement->names_size);
-    if (rows == NULL || names == NULL)
+    stored_rows *rows = lido__arena_allocate(&result->arena, sizeof *rows + statement->names_size);
+    if (rows == NULL)
         return NULL;
+    char *names = (char *)(rows + 1);
+    if (statement->names_size > 0)
+        memcpy(names, statement->names, statement->names_size);
     *rows = (stored_rows){.names = names};
     result->state = rows;
     result->columns = (size_t)statement->columns;

@@ -227,11 +227,18 @@ static void note_transaction(sqlite_connection *connection) {
         connection->read_only = connection->inside = false;
 }
 
+/* Which the program has added since the last time. */
+static bool has_new_functions(const sqlite_connection *connection) {
+    const lido__functions *functions = connection->base.functions;
+    return functions != NULL &&
+           atomic_load_explicit(&functions->newest, memory_order_acquire) != connection->registered;
+}
+
 static void run_batch(void *argument, int worth) {
     batch_run *run = argument;
     sqlite_connection *connection = run->connection;
     lido__batch *batch = run->batch;
-    if (connection->base.functions != NULL && !lido__sqlite_register_new(connection, batch->error)) {
+    if (has_new_functions(connection) && !lido__sqlite_register_new(connection, batch->error)) {
         batch->failed = 0;
         return;
     }
