@@ -14,6 +14,7 @@
 #include <lido/model.h>
 #include <lido/options.h>
 #include <lido/rows.h>
+#include <lido/schema.h>
 #include <lido/session.h>
 #include <lido/statement.h>
 #include <lido/task.h>
