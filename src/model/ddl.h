@@ -33,7 +33,10 @@ bool lido__ddl_create(lido__ddl *ddl);
  * without keys and references. */
 void lido__ddl_columns(lido__buffer *sql, const lido__plan *plan, lido__database_type database);
 
-/* An expression's SQL as the database is told it: as a program's statement would be translated. NULL: memory ran out,
+/* A column's type: "bigint". */
+const char *lido__ddl_type(const lido__column *column, lido__database_type database);
+
+/* A statement as the database is told it, which must have no parameters. NULL: memory ran out,
  * or it cannot be, which *error tells. */
 const char *lido__ddl_translate(lido__arena *arena, const char *sql, lido__database_type database, lido_error *error);
 
