@@ -11,8 +11,10 @@
 #include <lido/here.h>
 #include <lido/log.h>
 #include <lido/loop.h>
+#include <lido/model.h>
 #include <lido/options.h>
 #include <lido/rows.h>
+#include <lido/schema.h>
 #include <lido/session.h>
 #include <lido/statement.h>
 #include <lido/task.h>

@@ -46,29 +46,44 @@
         lido_value: lido_value_itself)
 
 /* The kind of target that a pointer is. */
-#define LIDO_TARGET_KIND(pointer)                           \
-    _Generic((pointer),                                     \
-        bool *: LIDO_TARGET_BOOL,                           \
-        short *: LIDO_TARGET_SHORT,                         \
-        unsigned short *: LIDO_TARGET_UNSIGNED_SHORT,       \
-        int *: LIDO_TARGET_INT,                             \
-        unsigned *: LIDO_TARGET_UNSIGNED,                   \
-        long *: LIDO_TARGET_LONG,                           \
-        unsigned long *: LIDO_TARGET_UNSIGNED_LONG,         \
-        long long *: LIDO_TARGET_LONG_LONG,                 \
-        unsigned long long *: LIDO_TARGET_UNSIGNED_LONG_LONG, \
-        float *: LIDO_TARGET_FLOAT,                         \
-        double *: LIDO_TARGET_DOUBLE,                       \
-        const char **: LIDO_TARGET_TEXT,                    \
-        lido_uuid *: LIDO_TARGET_UUID,                      \
-        lido_time *: LIDO_TARGET_TIME,                      \
-        lido_bytes *: LIDO_TARGET_BYTES,                    \
-        lido_json *: LIDO_TARGET_JSON,                      \
-        lido_numeric *: LIDO_TARGET_NUMERIC,                \
-        lido_value *: LIDO_TARGET_VALUE)
+#define LIDO_TARGET_KIND(pointer) \
+    _Generic((pointer), LIDO_TARGET_KINDS, lido_value *: LIDO_TARGET_VALUE)
+
+/* Those that a column of a table may have. A pointer to a const value is one that may be NULL. */
+#define LIDO_TARGET_KINDS \
+    bool *: LIDO_TARGET_BOOL, \
+    short *: LIDO_TARGET_SHORT, \
+    unsigned short *: LIDO_TARGET_UNSIGNED_SHORT, \
+    int *: LIDO_TARGET_INT, \
+    unsigned *: LIDO_TARGET_UNSIGNED, \
+    long *: LIDO_TARGET_LONG, \
+    unsigned long *: LIDO_TARGET_UNSIGNED_LONG, \
+    long long *: LIDO_TARGET_LONG_LONG, \
+    unsigned long long *: LIDO_TARGET_UNSIGNED_LONG_LONG, \
+    float *: LIDO_TARGET_FLOAT, \
+    double *: LIDO_TARGET_DOUBLE, \
+    const char **: LIDO_TARGET_TEXT, \
+    lido_uuid *: LIDO_TARGET_UUID, \
+    lido_time *: LIDO_TARGET_TIME, \
+    lido_bytes *: LIDO_TARGET_BYTES, \
+    lido_json *: LIDO_TARGET_JSON, \
+    lido_numeric *: LIDO_TARGET_NUMERIC, \
+    const bool **: LIDO_TARGET_NULLABLE + LIDO_TARGET_BOOL, \
+    const short **: LIDO_TARGET_NULLABLE + LIDO_TARGET_SHORT, \
+    const unsigned short **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED_SHORT, \
+    const int **: LIDO_TARGET_NULLABLE + LIDO_TARGET_INT, \
+    const unsigned **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED, \
+    const long **: LIDO_TARGET_NULLABLE + LIDO_TARGET_LONG, \
+    const unsigned long **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED_LONG, \
+    const long long **: LIDO_TARGET_NULLABLE + LIDO_TARGET_LONG_LONG, \
+    const unsigned long long **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED_LONG_LONG, \
+    const float **: LIDO_TARGET_NULLABLE + LIDO_TARGET_FLOAT, \
+    const double **: LIDO_TARGET_NULLABLE + LIDO_TARGET_DOUBLE, \
+    const lido_uuid **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UUID, \
+    const lido_time **: LIDO_TARGET_NULLABLE + LIDO_TARGET_TIME
 
 /* Where lido_scan puts a column. */
-#define LIDO_TARGET(pointer) {LIDO_TARGET_KIND(pointer), (pointer)}
+#define LIDO_TARGET(pointer) {(lido_target_kind)(LIDO_TARGET_KIND(pointer)), (pointer)}
 
 #define LIDO_ARGUMENTS(...) LIDO_GLUE(LIDO_ARGUMENTS_, LIDO_ONE_OR_MORE(__VA_ARGS__))(__VA_ARGS__)
 #define LIDO_ARGUMENTS_1(sql) sql, 0, NULL

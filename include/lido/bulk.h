@@ -53,7 +53,8 @@ typedef struct lido_member {
 } lido_member;
 
 /* Inserts `row_count` structs of `struct_size` bytes that lie one behind the other. A NULL pointer as text, json or
- * numeric, and lido_bytes of {NULL, n > 0}, are NULL; what else may be NULL is a lido_value. */
+ * numeric, and lido_bytes of {NULL, n > 0}, are NULL; what else may be NULL
+ * is a pointer to a const value, const double *, or a lido_value. */
 LIDO_API int64_t lido_insert_structs(lido_session *session, const char *table, size_t member_count,
                                      const lido_member *members, size_t row_count, const void *structs,
                                      size_t struct_size);
@@ -64,6 +65,6 @@ LIDO_END_C
  * into cost. */
 #define LIDO_MEMBER(type, member) LIDO_MEMBER_AS(type, member, #member)
 #define LIDO_MEMBER_AS(type, member, column) \
-    { column, LIDO_TARGET_KIND(&((type *)NULL)->member), offsetof(type, member) }
+    { column, (lido_target_kind)(LIDO_TARGET_KIND(&((type *)NULL)->member)), offsetof(type, member) }
 
 #endif

@@ -79,7 +79,11 @@ typedef enum lido_target_kind {
     LIDO_TARGET_BYTES,
     LIDO_TARGET_JSON,
     LIDO_TARGET_NUMERIC,
-    LIDO_TARGET_VALUE
+    LIDO_TARGET_VALUE,
+    /* Added to one of the above, up to LIDO_TARGET_DOUBLE, LIDO_TARGET_UUID or LIDO_TARGET_TIME: a pointer to a const
+     * value of that type, const double *. NULL is a NULL pointer; any other value is put where the rows' texts are, and
+     * lives as long as they do. */
+    LIDO_TARGET_NULLABLE = 64
 } lido_target_kind;
 
 typedef struct lido_target {

@@ -34,6 +34,27 @@ const char *lido__convert_bytes(const lido_value *value, lido_bytes *out);
  * becomes a float only if exact; a text becomes json unread, and a numeric if it is a decimal number. */
 const char *lido__convert_target(const lido_value *value, lido__arena *arena, const lido_target *target);
 
+/* What a nullable kind was made of; any other kind is its own base. */
+static inline lido_target_kind lido__target_base(lido_target_kind kind) {
+    return (lido_target_kind)((unsigned)kind & ~(unsigned)LIDO_TARGET_NULLABLE);
+}
+
+static inline bool lido__target_is_nullable(lido_target_kind kind) {
+    return ((unsigned)kind & LIDO_TARGET_NULLABLE) != 0;
+}
+
+/* Whether there is a nullable kind of it. The others may be NULL by themselves. */
+static inline bool lido__target_may_be_nullable(lido_target_kind base) {
+    return base <= LIDO_TARGET_DOUBLE || base == LIDO_TARGET_UUID || base == LIDO_TARGET_TIME;
+}
+
+/* Bytes of a variable of that kind: of the pointer, for a nullable one. 0: there is no such kind. */
+size_t lido__target_size(lido_target_kind kind);
+
+/* Reads the variable of that kind at `member`. Sets no more of the value than counts: the rest is as it was made, from
+ * lido_value_null or by an earlier call. Texts and blobs stay where they are; a NULL pointer gives NULL. */
+void lido__convert_member(const void *member, lido_target_kind kind, lido_value *value);
+
 enum { LIDO__DOUBLE_TEXT_SIZE = 32 };
 /* The shortest decimal that reads back as the same double; "NaN", "Infinity", "-Infinity" as PostgreSQL writes them.
  * `text` has LIDO__DOUBLE_TEXT_SIZE bytes; returns the length. Does not depend on the locale. */

@@ -6,6 +6,8 @@
 #include "base/convert.h"
 #include "base/decimal.h"
 
+static const char unknown_kind[] = "has a target of an unknown kind";
+
 /* An integer between the limits, or `why_not`. */
 static const char *signed_within(const lido_value *value, int64_t least, int64_t most, const char *why_not,
                                  int64_t *out) {
@@ -124,6 +126,22 @@ static const char *to_json(const lido_value *value, lido__arena *arena, const ch
     return lido__convert_text(value, arena, out);
 }
 
+static const char *to_nullable(const lido_value *value, lido__arena *arena, const lido_target *target) {
+    lido_target_kind base = lido__target_base(target->kind);
+    if (!lido__target_may_be_nullable(base))
+        return unknown_kind;
+    *(const void **)target->pointer = NULL;
+    if (value->kind == LIDO_KIND_NULL)
+        return NULL;
+    void *place = lido__arena_allocate(arena, lido__target_size(base));
+    if (place == NULL)
+        return "finds no memory for its copy";
+    const char *why = lido__convert_target(value, arena, &(lido_target){base, place});
+    if (why == NULL)
+        *(const void **)target->pointer = place;
+    return why;
+}
+
 const char *lido__convert_target(const lido_value *value, lido__arena *arena, const lido_target *target) {
     switch (target->kind) {
     case LIDO_TARGET_BOOL:
@@ -157,6 +175,8 @@ const char *lido__convert_target(const lido_value *value, lido__arena *arena, co
     case LIDO_TARGET_VALUE:
         *(lido_value *)target->pointer = *value;
         return NULL;
+    case LIDO_TARGET_NULLABLE: /* and what it was added to */
+        break;
     }
-    return "has a target of an unknown kind";
+    return lido__target_is_nullable(target->kind) ? to_nullable(value, arena, target) : unknown_kind;
 }

@@ -341,27 +341,17 @@ static int64_t insert_in_transaction(insertion *in) {
     return 0;
 }
 
-/* In autocommit mode: the session is in another one for as long as it takes. The error shows until the next statement,
- * as a statement's does. */
 static int64_t insert_as_transaction(insertion *in) {
-    lido_session *session = in->session;
-    session->options.autocommit = false;
+    bool own;
+    if (!lido__transaction_whole_begin(in->session, &own))
+        return 0;
     insert_all(in);
-    lido_status outcome = lido_commit(session);
-    session->options.autocommit = true;
-    if (outcome == LIDO_OK)
-        return in->bulk.given;
-    session->failed = true;
-    session->error.status = LIDO_ERROR;
-    return 0;
+    return lido__transaction_whole_end(in->session, own) ? in->bulk.given : 0;
 }
 
 int64_t lido__insert(lido_session *session, const char *table, size_t column_count, const char *const *columns,
                      lido__row_source *source) {
     if (!lido__session_is_ready(session, ""))
-        return 0;
-    bool autocommit = session->options.autocommit;
-    if (autocommit && !lido__queue_run(session, NULL)) /* what was sent before is a transaction of its own */
         return 0;
     insertion in = {
         .bulk = {.columns = column_count, .next = next_row, .lasting = source->lasting, .deadline = LIDO__NO_DEADLINE},
@@ -370,7 +360,7 @@ int64_t lido__insert(lido_session *session, const char *table, size_t column_cou
         .queued_first = SIZE_MAX};
     int64_t count = 0;
     if (prepare(&in, table, columns) && source->count != 0)
-        count = autocommit ? insert_as_transaction(&in) : insert_in_transaction(&in);
+        count = session->options.autocommit ? insert_as_transaction(&in) : insert_in_transaction(&in);
     lido__arena_done(&in.arena);
     return count;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "core/bulk.h"
 
 /* ---- Values ---- */
@@ -82,129 +83,22 @@ typedef struct struct_source {
     lido_value *row;
 } struct_source;
 
-static void read_text(const char *text, lido_kind kind, lido_value *value) {
-    value->kind = text != NULL ? kind : LIDO_KIND_NULL;
-    value->size = text != NULL ? strlen(text) : 0;
-    value->as.text = text;
-}
-
-static void read_unsigned(uint64_t integer, lido_value *value) {
-    *value = lido_value_uint64(integer);
-}
-
-static void read_signed(int64_t integer, lido_value *value) {
-    value->kind = LIDO_KIND_INT64;
-    value->as.integer = integer;
-}
-
-static void read_real(double real, lido_value *value) {
-    value->kind = LIDO_KIND_DOUBLE;
-    value->as.real = real;
-}
-
-/* One case for each C type. Sets no more of the value than counts: the rest is as it was made. */
-static void read_member(const void *member, lido_target_kind kind, lido_value *value) {
-    switch (kind) {
-    case LIDO_TARGET_BOOL:
-        value->kind = LIDO_KIND_BOOL;
-        value->as.boolean = *(const bool *)member;
-        return;
-    case LIDO_TARGET_SHORT:
-        read_signed(*(const short *)member, value);
-        return;
-    case LIDO_TARGET_UNSIGNED_SHORT:
-        read_signed(*(const unsigned short *)member, value);
-        return;
-    case LIDO_TARGET_INT:
-        read_signed(*(const int *)member, value);
-        return;
-    case LIDO_TARGET_UNSIGNED:
-        read_signed(*(const unsigned *)member, value);
-        return;
-    case LIDO_TARGET_LONG:
-        read_signed(*(const long *)member, value);
-        return;
-    case LIDO_TARGET_UNSIGNED_LONG:
-        read_unsigned(*(const unsigned long *)member, value);
-        return;
-    case LIDO_TARGET_LONG_LONG:
-        read_signed(*(const long long *)member, value);
-        return;
-    case LIDO_TARGET_UNSIGNED_LONG_LONG:
-        read_unsigned(*(const unsigned long long *)member, value);
-        return;
-    case LIDO_TARGET_FLOAT:
-        read_real((double)*(const float *)member, value);
-        return;
-    case LIDO_TARGET_DOUBLE:
-        read_real(*(const double *)member, value);
-        return;
-    case LIDO_TARGET_TEXT:
-        read_text(*(const char *const *)member, LIDO_KIND_TEXT, value);
-        return;
-    case LIDO_TARGET_UUID:
-        value->kind = LIDO_KIND_UUID;
-        value->as.uuid = *(const lido_uuid *)member;
-        return;
-    case LIDO_TARGET_TIME:
-        value->kind = LIDO_KIND_TIME;
-        value->as.time = *(const lido_time *)member;
-        return;
-    case LIDO_TARGET_BYTES:
-        *value = lido_value_bytes(*(const lido_bytes *)member);
-        return;
-    case LIDO_TARGET_JSON:
-        read_text(((const lido_json *)member)->text, LIDO_KIND_JSON, value);
-        return;
-    case LIDO_TARGET_NUMERIC:
-        read_text(((const lido_numeric *)member)->text, LIDO_KIND_NUMERIC, value);
-        return;
-    case LIDO_TARGET_VALUE:
-        *value = *(const lido_value *)member;
-        return;
-    }
-}
-
 static lido_supply fetch_struct(lido__row_source *base, const lido_value **row, const char **why) {
     struct_source *source = (struct_source *)base;
     (void)why;
     if (source->left == 0)
         return LIDO_ROWS_END;
     for (size_t i = 0; i < source->columns; i++)
-        read_member(source->next + source->members[i].offset, source->members[i].kind, &source->row[i]);
+        lido__convert_member(source->next + source->members[i].offset, source->members[i].kind, &source->row[i]);
     *row = source->row;
     source->next += source->size;
     source->left--;
     return LIDO_ROWS_MORE;
 }
 
-static size_t size_of_kind(lido_target_kind kind) {
-    static const size_t sizes[] = {
-        [LIDO_TARGET_BOOL] = sizeof(bool),
-        [LIDO_TARGET_SHORT] = sizeof(short),
-        [LIDO_TARGET_UNSIGNED_SHORT] = sizeof(unsigned short),
-        [LIDO_TARGET_INT] = sizeof(int),
-        [LIDO_TARGET_UNSIGNED] = sizeof(unsigned),
-        [LIDO_TARGET_LONG] = sizeof(long),
-        [LIDO_TARGET_UNSIGNED_LONG] = sizeof(unsigned long),
-        [LIDO_TARGET_LONG_LONG] = sizeof(long long),
-        [LIDO_TARGET_UNSIGNED_LONG_LONG] = sizeof(unsigned long long),
-        [LIDO_TARGET_FLOAT] = sizeof(float),
-        [LIDO_TARGET_DOUBLE] = sizeof(double),
-        [LIDO_TARGET_TEXT] = sizeof(const char *),
-        [LIDO_TARGET_UUID] = sizeof(lido_uuid),
-        [LIDO_TARGET_TIME] = sizeof(lido_time),
-        [LIDO_TARGET_BYTES] = sizeof(lido_bytes),
-        [LIDO_TARGET_JSON] = sizeof(lido_json),
-        [LIDO_TARGET_NUMERIC] = sizeof(lido_numeric),
-        [LIDO_TARGET_VALUE] = sizeof(lido_value),
-    };
-    return (size_t)kind < sizeof sizes / sizeof sizes[0] ? sizes[kind] : 0;
-}
-
 static bool check_members(lido_session *session, size_t count, const lido_member *members, size_t struct_size) {
     for (size_t i = 0; i < count; i++) {
-        size_t size = size_of_kind(members[i].kind);
+        size_t size = lido__target_size(members[i].kind);
         const char *column = members[i].column != NULL ? members[i].column : "";
         if (size == 0)
             return lido__insert_refuse(session, LIDO_ERROR_MISUSE, "the member for column %s is of the unknown kind %d",

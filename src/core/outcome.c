@@ -251,3 +251,26 @@ lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_er
     session->savepoints = savepoint - 1;
     return status;
 }
+
+/* ---- A transaction of its own, in autocommit mode ---- */
+
+bool lido__transaction_whole_begin(lido_session *session, bool *own) {
+    *own = session->options.autocommit;
+    if (*own && !lido__queue_run(session, NULL)) /* what was sent before is a transaction of its own */
+        return false;
+    session->options.autocommit = false;
+    return true;
+}
+
+/* The error shows until the next statement, as a statement's does. */
+bool lido__transaction_whole_end(lido_session *session, bool own) {
+    if (!own)
+        return !session->failed;
+    lido_status outcome = lido_commit(session);
+    session->options.autocommit = true;
+    if (outcome == LIDO_OK)
+        return true;
+    session->failed = true;
+    session->error.status = LIDO_ERROR;
+    return false;
+}

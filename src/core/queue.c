@@ -55,6 +55,14 @@ bool lido__queue_begin(lido_session *session) {
     return session->begun;
 }
 
+bool lido__queue_begin_to_write(lido_session *session) {
+    if (!lido__queue_begin(session))
+        return false;
+    if (session->queue_count > 0 && session->queue[0].kind == LIDO__BEGIN)
+        session->queue[0].writes = true;
+    return true;
+}
+
 void lido__queue_drop(lido_session *session, size_t first) {
     for (size_t i = first; i < session->queue_count; i++)
         free_loose_sql(&session->queue[i]);

@@ -303,12 +303,12 @@ static const char *target_name(lido_target_kind kind) {
         [LIDO_TARGET_NUMERIC] = "a numeric",
         [LIDO_TARGET_VALUE] = "a value",
     };
-    return names[kind];
+    return names[lido__target_base(kind)];
 }
 
 /* Other languages make targets without the macro. */
 static bool check_target(lido_rows *rows, size_t index, const lido_target *target) {
-    if ((unsigned)target->kind > LIDO_TARGET_VALUE)
+    if (lido__target_size(target->kind) == 0)
         return lido__session_refuse_reading(rows->session, LIDO_ERROR_MISUSE,
                                             "target %zu of lido_scan is of the unknown kind %d", index,
                                             (int)target->kind);

@@ -125,6 +125,8 @@ bool lido__session_is_ready(lido_session *session, const char *sql);
 bool lido__queue_add(lido_session *session, const lido__operation *operation);
 /* Opens the transaction with what is queued next, if it is to be opened and is not yet. */
 bool lido__queue_begin(lido_session *session);
+/* The same for a transaction that is known to write: it waits for its turn where it still can, at its beginning. */
+bool lido__queue_begin_to_write(lido_session *session);
 /* Runs all that is queued. The last operation's outputs go to *last, if it is not NULL. False if anything failed; the
  * session has failed, too. */
 bool lido__queue_run(lido_session *session, lido__operation *last);
@@ -142,6 +144,10 @@ void lido__queue_drop(lido_session *session, size_t first);
 
 /* Rolls the transaction back at the database, if it has one; gives the connection back. */
 void lido__transaction_undo(lido_session *session);
+/* What is run between the two is a transaction of its own in autocommit mode, and else a part of the session's; *own is
+ * for the second. Both are false if the session has failed; the second must be called if the first was true. */
+bool lido__transaction_whole_begin(lido_session *session, bool *own);
+bool lido__transaction_whole_end(lido_session *session, bool own);
 
 /* ---- rows.c ---- */
 

@@ -23,12 +23,12 @@ static const char *read_plain(const char *at, bool dotted, lido__buffer *bare) {
     return at;
 }
 
-static void append_quoted(lido__buffer *quoted, const lido__buffer *bare) {
+void lido__identifier_append(lido__buffer *quoted, const char *bare, size_t size) {
     lido__buffer_char(quoted, '"');
-    for (size_t i = 0; i < bare->size; i++) {
-        if (bare->data[i] == '"')
+    for (size_t i = 0; i < size; i++) {
+        if (bare[i] == '"')
             lido__buffer_char(quoted, '"');
-        lido__buffer_char(quoted, bare->data[i]);
+        lido__buffer_char(quoted, bare[i]);
     }
     lido__buffer_char(quoted, '"');
 }
@@ -41,7 +41,7 @@ const char *lido__identifier_quote(const char *name, bool dotted, lido__buffer *
             return "has a double quote without its like";
         if (bare->size == 0 && !bare->out_of_memory)
             return "is empty";
-        append_quoted(quoted, bare);
+        lido__identifier_append(quoted, bare->data, bare->size);
         if (*at == '\0')
             return NULL;
         if (*at != '.' || !dotted)

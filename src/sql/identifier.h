@@ -12,4 +12,7 @@
  * or why it is no name; whether memory ran out, the buffers say. */
 const char *lido__identifier_quote(const char *name, bool dotted, lido__buffer *quoted, lido__buffer *bare);
 
+/* Appends a name, given as the database knows it, in double quotes. */
+void lido__identifier_append(lido__buffer *quoted, const char *bare, size_t size);
+
 #endif
