@@ -11,6 +11,7 @@
 #include <lido/here.h>
 #include <lido/log.h>
 #include <lido/loop.h>
+#include <lido/manager.h>
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/session.h>
