@@ -20,5 +20,6 @@
 #include <lido/transaction.h>
 #include <lido/value.h>
 #include <lido/version.h>
+#include <lido/workers.h>
 
 #endif

@@ -1,6 +1,5 @@
 /* Filling an engine's pool before it is used, and emptying it at the end. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "await/await.h"
 #include "base/clock.h"
@@ -50,6 +49,12 @@ static void cancel_all(lido_engine *engine) {
         lido__pool_cancel_all(&engine->writer.pool);
 }
 
+static void name_holders(lido_engine *engine, char *text, size_t size) {
+    lido__pool_name_holders(&engine->pool, text, size);
+    if (text[0] == '\0' && engine->backend->one_writer)
+        lido__pool_name_holders(&engine->writer.pool, text, size);
+}
+
 /* Looks now and then, for who ends has nobody to tell. `cancels`: what runs is cancelled each time, for a session may be
  * between two statements. Whether all have ended. */
 static bool wait_for_all(lido_engine *engine, int64_t deadline, bool cancels) {
@@ -71,7 +76,7 @@ void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *dr
     *drained = (lido__drained){.cancelled = 0};
     lido__await_firm_begin();
     if (!wait_for_all(engine, deadline, false)) {
-        lido__pool_name_holders(&engine->pool, drained->holders, sizeof drained->holders);
+        name_holders(engine, drained->holders, sizeof drained->holders);
         int before = in_use(engine);
         wait_for_all(engine, lido__deadline_in_ms(HEARD_MOST_MS), true);
         drained->left = in_use(engine);
