@@ -63,10 +63,12 @@ lido_engine *lido_engine_open(const char *url, const lido_options *options, lido
 
 lido_engine *lido__engine_open_with(lido__config *config, lido_error *error) {
     lido_engine *engine = engine_new(error);
-    if (engine != NULL && lido__config_share(config, &engine->config, error))
-        return start(engine, error);
-    free(engine);
-    return NULL;
+    if (engine == NULL) {
+        lido__config_done(config);
+        return NULL;
+    }
+    engine->config = *config;
+    return start(engine, error);
 }
 
 void lido__engine_hold(lido_engine *engine) {

@@ -20,7 +20,7 @@ struct lido_engine {
     atomic_bool closed;       /* no new sessions */
 };
 
-/* Opens an engine with a configuration that was read before, which it shares; not for two threads at once. NULL with
+/* Opens an engine with a configuration that was read before, which is the engine's from here on, or freed. NULL with
  * *error set. Connects to nothing. */
 lido_engine *lido__engine_open_with(lido__config *config, lido_error *error);
 

@@ -29,9 +29,13 @@ static void tell(const lido__assignment *assignment, const lido__database *datab
 /* A server that cannot be asked is no reason to warn: the workers will say so. */
 static void ask(const lido__assignment *assignment, lido__database *database) {
     lido_server server;
+    lido__config copy;
+    lido_error error = LIDO_ERROR_INIT;
     const lido__config *config = &database->config;
     int64_t wanted = (int64_t)assignment->workers->count * ((int64_t)config->pool_size + config->max_overflow);
-    lido_engine *engine = lido__engine_open_with(&database->config, &(lido_error){LIDO_OK});
+    lido_engine *engine = NULL;
+    if (lido__config_share(&database->config, &copy, &error))
+        engine = lido__engine_open_with(&copy, &error);
     if (engine != NULL && lido_engine_inspect(engine, &server, NULL) == LIDO_OK && server.connection_limit > 0 &&
         (config->max_overflow < 0 || wanted > server.connection_limit))
         tell(assignment, database, server.connection_limit, wanted);

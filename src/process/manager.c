@@ -1,11 +1,11 @@
-/* The process's manager: its databases, the engines of its worker, and sessions on them. */
+/* The process's manager: its databases, and the engines of its worker. */
 #include "process/manager.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
 #include "core/fork.h"
-#include "core/session.h"
 
 #define DEFAULT_NAME "default"
 
@@ -139,61 +139,79 @@ size_t lido__manager_take_engines(lido_manager *manager, lido_engine **engines, 
     return taken;
 }
 
-static void close_engines(lido_engine **engines, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        lido_engine_close(engines[i]);
-}
+/* What a worker is made of, before the manager has it. */
+typedef struct opening {
+    lido__config configs[LIDO_DATABASES_MOST];
+    lido_engine *engines[LIDO_DATABASES_MOST]; /* NULL: there is no such database */
+} opening;
 
-/* Under the lock. Those of a parent process that were there are the caller's to close. */
-static bool open_engines(lido_manager *manager, lido_engine **inherited, size_t *inherited_count, lido_error *error) {
-    *inherited_count = lido__manager_take_engines(manager, inherited, LIDO__WORKING);
-    manager->process = lido__fork_count();
+/* Under the lock. False, with *error set and nothing copied, if memory ran out. */
+static bool copy_configs(lido_manager *manager, opening *to, lido_error *error) {
     for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
         lido__database *database = &manager->databases[i];
-        if (database->name[0] == '\0')
+        if (database->name[0] == '\0' || lido__config_share(&database->config, &to->configs[i], error))
             continue;
-        database->engine = lido__engine_open_with(&database->config, error);
-        if (database->engine == NULL)
-            return false;
+        while (i-- > 0)
+            lido__config_done(&to->configs[i]);
+        return false;
     }
     return true;
 }
 
-static bool warm(lido_manager *manager, const lido_init_options *options, lido_error *error) {
+/* All configurations are used up. */
+static bool open_engines(opening *in, const lido_init_options *options, lido_error *error) {
     int least = options != NULL && options->verify;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+        if (in->configs[i].display == NULL)
+            continue;
+        if (error->status == LIDO_OK)
+            in->engines[i] = lido__engine_open_with(&in->configs[i], error);
+        else
+            lido__config_done(&in->configs[i]);
+    }
+    for (size_t i = 0; i < LIDO_DATABASES_MOST && error->status == LIDO_OK; i++)
+        if (in->engines[i] != NULL)
+            lido__engine_warm(in->engines[i], least, error);
+    return error->status == LIDO_OK;
+}
+
+/* Under the lock. What was there before, a parent process's, is left in its place. */
+static void install(lido_manager *manager, opening *in) {
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+        lido_engine *inherited = manager->databases[i].engine;
+        manager->databases[i].engine = in->engines[i];
+        in->engines[i] = inherited;
+    }
+    manager->stage = LIDO__WORKING;
+    manager->process = lido__fork_count();
+    atomic_fetch_add_explicit(&manager->age, 1, memory_order_release);
+}
+
+static void close_engines(opening *in) {
     for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
-        if (manager->databases[i].engine != NULL && !lido__engine_warm(manager->databases[i].engine, least, error))
-            return false;
-    return true;
+        lido_engine_close(in->engines[i]);
 }
 
-static void take_back(lido_manager *manager) {
-    lido_engine *engines[LIDO_DATABASES_MOST];
-    pthread_rwlock_wrlock(&manager->lock);
-    size_t count = lido__manager_take_engines(manager, engines, LIDO__CONFIGURED);
-    pthread_rwlock_unlock(&manager->lock);
-    close_engines(engines, count);
-}
-
-/* Only the thread that made this process a worker gets that far, so the engines stay where they are. */
-static bool init_worker(lido_manager *manager, const lido_init_options *options, lido_error *error) {
-    lido_engine *inherited[LIDO_DATABASES_MOST];
-    size_t inherited_count = 0;
+/* Of two threads that do this at once, the second to be ready throws away what it has. */
+static bool init_worker(lido_manager *manager, const lido_init_options *options, opening *in, lido_error *error) {
     pthread_rwlock_wrlock(&manager->lock);
     bool works = lido__manager_works(manager);
     bool configured = manager->stage != LIDO__UNCONFIGURED;
-    bool opened = !works && configured && open_engines(manager, inherited, &inherited_count, error);
+    bool copied = !works && configured && copy_configs(manager, in, error);
     pthread_rwlock_unlock(&manager->lock);
-    close_engines(inherited, inherited_count);
     if (works)
         return true;
     if (!configured)
         return misuse(error, "the manager has no database",
                       "call lido_manager_configure first, in this process or in the one that it is forked from");
-    if (opened && warm(manager, options, error))
-        return true;
-    take_back(manager);
-    return false;
+    if (copied && open_engines(in, options, error)) {
+        pthread_rwlock_wrlock(&manager->lock);
+        if (!lido__manager_works(manager))
+            install(manager, in);
+        pthread_rwlock_unlock(&manager->lock);
+    }
+    close_engines(in);
+    return error->status == LIDO_OK;
 }
 
 lido_status lido_manager_init_worker(lido_manager *manager, const lido_init_options *options, lido_error *error) {
@@ -201,77 +219,13 @@ lido_status lido_manager_init_worker(lido_manager *manager, const lido_init_opti
     if (error == NULL)
         error = &ignored;
     lido__fault_clear(error);
-    if (init_worker(manager, options, error))
-        return LIDO_OK;
-    lido__fault_doing(error, "initialising a worker");
-    return LIDO_ERROR;
-}
-
-/* ---- Sessions ---- */
-
-/* Why there is no engine. */
-typedef enum lack { NO_CONFIGURATION, NO_WORKER, NOT_THIS_PROCESS, WORKER_CLOSED, NO_DATABASE, LACKS } lack;
-
-static lido_session refused[LACKS] = {
-    [NO_CONFIGURATION] =
-        LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "the manager has no database",
-                              "call lido_manager_configure, and lido_manager_init_worker in the process that works"),
-    [NO_WORKER] = LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "this process is no worker yet",
-                                        "call lido_manager_init_worker before the first session"),
-    [NOT_THIS_PROCESS] = LIDO__SESSION_REFUSED(
-        LIDO_ERROR_MISUSE, "the worker that was initialised is the process that this one was forked from",
-        "call lido_manager_init_worker in this process, too"),
-    [WORKER_CLOSED] = LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "the worker was closed",
-                                            "call lido_manager_init_worker again if it is to go on"),
-    [NO_DATABASE] = LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "the manager has no database of this name",
-                                          "call lido_manager_configure_database before lido_manager_init_worker")};
-
-static lack why_not(const lido_manager *manager) {
-    switch (manager->stage) {
-    case LIDO__UNCONFIGURED:
-        return NO_CONFIGURATION;
-    case LIDO__CONFIGURED:
-        return NO_WORKER;
-    case LIDO__RETIRED:
-        return WORKER_CLOSED;
-    case LIDO__WORKING:
-        return lido__manager_works(manager) ? NO_DATABASE : NOT_THIS_PROCESS;
-    }
-    return NO_CONFIGURATION;
-}
-
-/* Under the lock. NULL: there is none. */
-static lido_engine *find_engine(lido_manager *manager, const char *name) {
-    const lido__database *database = lido__manager_works(manager) ? lido__manager_find(manager, name) : NULL;
-    return database != NULL ? database->engine : NULL;
-}
-
-lido_engine *lido_manager_engine(lido_manager *manager, const char *name, lido_error *error) {
-    pthread_rwlock_rdlock(&manager->lock);
-    lido_engine *engine = find_engine(manager, name);
-    lack lacking = engine == NULL ? why_not(manager) : LACKS;
-    pthread_rwlock_unlock(&manager->lock);
-    if (error != NULL)
-        lido__fault_clear(error);
-    if (error != NULL && engine == NULL) {
-        *error = refused[lacking].error;
-        lido__fault_field(error->doing, sizeof error->doing, "asking the manager for an engine");
-    }
-    return engine;
-}
-
-lido_session *lido__manager_open(lido_manager *manager, const char *name, const lido_session_options *options) {
-    lido_engine *engine = find_engine(manager, name);
-    return engine != NULL ? lido_session_open(engine, options) : &refused[why_not(manager)];
-}
-
-lido_session *lido_manager_session_with(lido_manager *manager, const char *name, const lido_session_options *options) {
-    pthread_rwlock_rdlock(&manager->lock);
-    lido_session *session = lido__manager_open(manager, name, options);
-    pthread_rwlock_unlock(&manager->lock);
-    return session;
-}
-
-lido_session *lido_manager_session(lido_manager *manager) {
-    return lido_manager_session_with(manager, NULL, NULL);
+    opening *in = calloc(1, sizeof *in);
+    if (in != NULL)
+        init_worker(manager, options, in, error);
+    else
+        lido__fault_memory(error, "initialising a worker");
+    free(in);
+    if (error->status != LIDO_OK)
+        lido__fault_doing(error, "initialising a worker");
+    return error->status;
 }

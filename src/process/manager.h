@@ -1,12 +1,12 @@
 /* The manager's inside, for the files of src/process.
  *
- * manager.c configures, opens engines and hands out sessions; retire.c closes; scoped.c keeps a session for each thread
- * or task.
+ * manager.c configures, and makes a worker; retire.c ends it; sessions.c opens sessions on its engines, scoped.c keeps
+ * one for each thread or task.
  *
  * The configurations are the parent's, and come to its children by fork. The engines are a worker's: they are this
  * process's if `process` is the count of forks that the process has come from, else they are a parent's, and nobody's
- * here. The lock guards all below; whoever opens a session has it for reading, so that no engine is let go under
- * him. It is a leaf: nothing waits under it. */
+ * here. The lock guards all below, and is a leaf: engines are opened and closed outside it, and who opens a session
+ * holds the engine by its own count. */
 #ifndef LIDO_PROCESS_MANAGER_H
 #define LIDO_PROCESS_MANAGER_H
 
@@ -38,14 +38,11 @@ struct lido_manager {
     lido__database databases[LIDO_DATABASES_MOST]; /* the first is "default"; none ever moves or goes */
 };
 
-/* manager.c, under the lock */
-/* NULL: there is none of this name. `name` NULL: "default". */
+/* Under the lock: NULL: there is none of this name. `name` NULL: "default". */
 lido__database *lido__manager_find(lido_manager *manager, const char *name);
-/* A session on the database, or one that says why there is none. */
-lido_session *lido__manager_open(lido_manager *manager, const char *name, const lido_session_options *options);
-/* Takes the engines out; `engines` has room for LIDO_DATABASES_MOST. How many there were. */
+/* Under the lock: takes the engines out; `engines` has room for LIDO_DATABASES_MOST. How many there were. */
 size_t lido__manager_take_engines(lido_manager *manager, lido_engine **engines, lido__stage stage);
-/* Whether this process has been made a worker. */
+/* Under the lock: whether this process has been made a worker. */
 bool lido__manager_works(const lido_manager *manager);
 
 #endif

@@ -54,10 +54,8 @@ static bool is_current(const lido_manager *manager, const scoped *at) {
 /* A session that was refused belongs to nobody, and is not kept: the next call may find a worker. */
 static lido_session *open_scoped(lido_manager *manager, const char *name, scoped *at) {
     at->process = lido__fork_count();
-    pthread_rwlock_rdlock(&manager->lock);
-    at->age = atomic_load_explicit(&manager->age, memory_order_relaxed);
-    lido_session *session = lido__manager_open(manager, name, NULL);
-    pthread_rwlock_unlock(&manager->lock);
+    at->age = atomic_load_explicit(&manager->age, memory_order_acquire); /* before it may change */
+    lido_session *session = lido_manager_session_with(manager, name, NULL);
     if (session->owner == 0)
         return session;
     at->session = session;

@@ -270,7 +270,7 @@ int main(void) {
          "closed\n"
          "error\n"
          "opening the database: storage failure, sqlite:////no/such/folder/items.db\n"
-         "this process is no worker yet; call lido_manager_init_worker before the first session\n"},
+         "the worker was closed; call lido_manager_init_worker again if it is to go on\n"},
         {"a session is open when its worker is closed", story_of_a_session_left_open,
          "ok\n"
          "closing a worker: timeout: not all sessions ended within 10 ms: cancelled: 0, left to their owners: 1\n"
