@@ -11,6 +11,7 @@
 #include <lido/here.h>
 #include <lido/log.h>
 #include <lido/loop.h>
+#include <lido/manager.h>
 #include <lido/model.h>
 #include <lido/options.h>
 #include <lido/rows.h>
@@ -21,5 +22,6 @@
 #include <lido/transaction.h>
 #include <lido/value.h>
 #include <lido/version.h>
+#include <lido/workers.h>
 
 #endif

@@ -2,6 +2,8 @@
  * finished draft the effective values and the list of them. */
 #include "config/config.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -225,7 +227,36 @@ bool lido__config_read(lido__config *config, const char *url, const lido_options
     return false;
 }
 
+struct lido__shared_texts {
+    lido__arena arena;
+    atomic_size_t references;
+};
+
+bool lido__config_share(lido__config *config, lido__config *copy, lido_error *error) {
+    if (config->shared == NULL) {
+        lido__shared_texts *shared = malloc(sizeof *shared);
+        if (shared == NULL)
+            return lido__fault_memory(error, DOING);
+        shared->arena = config->arena;
+        atomic_init(&shared->references, 1);
+        config->shared = shared;
+        config->arena = (lido__arena)LIDO__ARENA_INIT;
+    }
+    atomic_fetch_add_explicit(&config->shared->references, 1, memory_order_relaxed);
+    *copy = *config;
+    return true;
+}
+
+static void let_go(lido__shared_texts *shared) {
+    if (atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) != 1)
+        return;
+    lido__arena_done(&shared->arena);
+    free(shared);
+}
+
 void lido__config_done(lido__config *config) {
     lido__arena_done(&config->arena);
+    if (config->shared != NULL)
+        let_go(config->shared);
     *config = (lido__config){.arena = LIDO__ARENA_INIT};
 }

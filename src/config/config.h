@@ -29,8 +29,11 @@ typedef struct lido__keyword {
 
 enum { LIDO__SETTING_COUNT_MOST = 64 };
 
+typedef struct lido__shared_texts lido__shared_texts;
+
 typedef struct lido__config {
-    lido__arena arena; /* owns every text below */
+    lido__arena arena;          /* owns every text below, */
+    lido__shared_texts *shared; /* unless this does, for several */
     lido__database_type type;
     const char *database;  /* SQLite: the file's path, NULL: in memory. PostgreSQL: its name, NULL: libpq's default */
     bool sqlite_read_only; /* mode=ro */
@@ -83,5 +86,8 @@ typedef struct lido__config {
  * allowed; *config is then empty and needs no lido__config_done. */
 bool lido__config_read(lido__config *config, const char *url, const lido_options *options, lido_error *error);
 void lido__config_done(lido__config *config);
+/* Makes `copy` another one with the same values, which is ended by itself; the texts are freed with the last. False,
+ * with *error set, if memory ran out. Not for two threads at once with one `config`. */
+bool lido__config_share(lido__config *config, lido__config *copy, lido_error *error);
 
 #endif

@@ -29,20 +29,8 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
     return lido__fault_memory(error, "opening an engine");
 }
 
-lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error) {
-    lido_error ignored;
-    if (error == NULL)
-        error = &ignored;
-    lido__fault_clear(error);
-    lido_engine *engine = calloc(1, sizeof *engine);
-    if (engine == NULL) {
-        lido__fault_memory(error, "opening an engine");
-        return NULL;
-    }
-    if (!lido__config_read(&engine->config, url, options, error)) {
-        free(engine);
-        return NULL;
-    }
+/* Its configuration has been read. NULL, and it is freed, if it cannot be had. */
+static lido_engine *start(lido_engine *engine, lido_error *error) {
     if (!engine_attach(engine, error)) {
         lido__config_done(&engine->config);
         free(engine);
@@ -53,6 +41,35 @@ lido_engine *lido_engine_open(const char *url, const lido_options *options, lido
     lido__fork_watch(engine);
     atomic_init(&engine->closed, false);
     return engine;
+}
+
+static lido_engine *engine_new(lido_error *error) {
+    lido_engine *engine = calloc(1, sizeof *engine);
+    if (engine == NULL)
+        lido__fault_memory(error, "opening an engine");
+    return engine;
+}
+
+lido_engine *lido_engine_open(const char *url, const lido_options *options, lido_error *error) {
+    lido_error ignored;
+    if (error == NULL)
+        error = &ignored;
+    lido__fault_clear(error);
+    lido_engine *engine = engine_new(error);
+    if (engine != NULL && lido__config_read(&engine->config, url, options, error))
+        return start(engine, error);
+    free(engine);
+    return NULL;
+}
+
+lido_engine *lido__engine_open_with(lido__config *config, lido_error *error) {
+    lido_engine *engine = engine_new(error);
+    if (engine == NULL) {
+        lido__config_done(config);
+        return NULL;
+    }
+    engine->config = *config;
+    return start(engine, error);
 }
 
 void lido__engine_hold(lido_engine *engine) {

@@ -21,6 +21,26 @@ struct lido_engine {
     atomic_bool closed;            /* no new sessions */
 };
 
+/* Opens an engine with a configuration that was read before, which is the engine's from here on, or freed. NULL with
+ * *error set. Connects to nothing. */
+lido_engine *lido__engine_open_with(lido__config *config, lido_error *error);
+
+/* ---- drain.c ---- */
+
+/* Opens pool_min_size connections, at least `least`, and leaves them idle; false with *error set. */
+bool lido__engine_warm(lido_engine *engine, int least, lido_error *error);
+
+/* What became of those who were still at it when an engine was drained. */
+typedef struct lido__drained {
+    int cancelled;     /* they were made to stop */
+    int left;          /* they still hold a connection: theirs to give back */
+    char holders[256]; /* who did not end in time, as far as there is room */
+} lido__drained;
+
+/* The engine having been closed: waits until nobody holds a connection, to the deadline; then cancels what runs, and
+ * waits for that, a second at most. */
+void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *drained);
+
 void lido__engine_hold(lido_engine *engine);
 void lido__engine_let_go(lido_engine *engine);
 

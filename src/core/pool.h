@@ -97,6 +97,11 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection);
  * neither. */
 bool lido__pool_cancel(lido__pool *pool, const void *holder);
 
+/* The same to all who hold a connection or wait for one. */
+void lido__pool_cancel_all(lido__pool *pool);
+/* Who holds the connections, the oldest first: "items.c:42 for 1500 ms (UPDATE …), …"; cut where it does not fit. */
+void lido__pool_name_holders(lido__pool *pool, char *text, size_t size);
+
 /* Closes the idle connections; those given back later are closed then, and nobody gets one any more. */
 void lido__pool_close(lido__pool *pool);
 

@@ -52,20 +52,31 @@ static bool find_next_oldest(const lido__pool *pool, lido__holding *last, unsign
     return true;
 }
 
-/* Those who have had theirs longest come first. */
-static void tell_holders(const lido__pool *pool, lido_error *error) {
+/* Those who have had theirs longest come first. How long the text is. */
+static size_t name_holders(const lido__pool *pool, char *text, size_t size) {
     int64_t now = lido__clock_now_us();
-    char text[sizeof error->hint] = "";
     size_t used = 0;
     lido__holding held;
+    text[0] = '\0';
     for (unsigned place = 0; find_next_oldest(pool, &held, &place);) {
         char holder[HOLDER_TEXT];
         size_t length = describe(&held, now, holder, sizeof holder);
-        if (used + length + 3 >= sizeof text)
+        if (used + length + 3 >= size)
             break;
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", holder);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", holder);
     }
-    if (used > 0)
+    return used;
+}
+
+void lido__pool_name_holders(lido__pool *pool, char *text, size_t size) {
+    pthread_mutex_lock(&pool->lock);
+    name_holders(pool, text, size);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void tell_holders(const lido__pool *pool, lido_error *error) {
+    char text[sizeof error->hint - sizeof "held by "];
+    if (name_holders(pool, text, sizeof text) > 0)
         lido__fault_hint(error, "held by %s", text);
     else
         lido__fault_hint(error, "close sessions sooner, or raise pool_size or max_overflow");

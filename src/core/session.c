@@ -13,21 +13,10 @@
 #include "base/log.h"
 #include "core/fork.h"
 
-/* What lido_session_open returns where memory is short, or the engine is NULL. They belong to nobody, so every call
- * refuses them. */
-static lido_session memoryless = {.owner = 0};
-static lido_session engineless = {.owner = 0};
-
-static const lido_error memoryless_error = {.status = LIDO_ERROR,
-                                            .category = LIDO_ERROR_OUT_OF_MEMORY,
-                                            .doing = "opening a session",
-                                            .message = "out of memory"};
-
-static const lido_error engineless_error = {.status = LIDO_ERROR,
-                                            .category = LIDO_ERROR_MISUSE,
-                                            .doing = "opening a session",
-                                            .message = "the engine is NULL",
-                                            .hint = "look at what lido_engine_open returned, and at its error"};
+/* What lido_session_open returns where memory is short, or the engine is NULL. */
+static lido_session memoryless = LIDO__SESSION_REFUSED(LIDO_ERROR_OUT_OF_MEMORY, "out of memory", "");
+static lido_session engineless = LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "the engine is NULL",
+                                                       "look at what lido_engine_open returned, and at its error");
 
 static const lido_error not_yours = {
     .status = LIDO_ERROR,
@@ -65,10 +54,8 @@ const lido_error *lido_error_of(const lido_session *session) {
         return &session->error;
     if (session == NULL)
         return &no_session;
-    if (session == &memoryless)
-        return &memoryless_error;
-    if (session == &engineless)
-        return &engineless_error;
+    if (session->owner == 0)
+        return &session->error;
     if (session->process != lido__fork_count())
         return &inherited;
     return session->owner == lido__await_self() ? &supplies : &not_yours;

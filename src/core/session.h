@@ -81,6 +81,18 @@ struct lido_session {
     lido_error error; /* the sticky one while `failed`; else that of the last transaction */
 };
 
+/* A session that never was one: it belongs to nobody, so that every call refuses it, and says why. For static ones. */
+#define LIDO__SESSION_REFUSED(category_, message_, hint_) \
+    { \
+        .owner = 0, .error = { \
+            .status = LIDO_ERROR, \
+            .category = category_, \
+            .doing = "opening a session", \
+            .message = message_, \
+            .hint = hint_ \
+        } \
+    }
+
 /* ---- session.c ---- */
 
 /* A closed one that the engine has kept; NULL: nothing to do. */

@@ -1,0 +1,177 @@
+/* Running workers: what is asked for is checked, the listeners and the signals are made ready, the supervisor does the
+ * rest. */
+#include <lido/workers.h>
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "await/await.h"
+#include "base/fault.h"
+#include "process/listener.h"
+#include "process/signals.h"
+#include "process/supervisor.h"
+
+enum {
+    COUNT_MOST = 1024,
+    START_TIMEOUT_MS = 60 * 1000,
+    STOP_TIMEOUT_MS = 30 * 1000,
+    RESPAWN_PAUSE_MS = 100,
+    CRASHES_MOST = 10, /* for each worker */
+    CRASHES_MOST_MOST = 100 * 1000,
+    CRASH_WINDOW_MS = 60 * 1000
+};
+
+static int processors(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+}
+
+static bool refuse(lido_error *error, const char *what, long long found, const char *allowed) {
+    return lido__fault(error, LIDO_ERROR_MISUSE, "%s is %lld: %s", what, found, allowed);
+}
+
+static bool check(const lido_workers *workers, lido_error *error) {
+    const struct {
+        const char *name;
+        int64_t found;
+    } numbers[] = {{"backlog", workers->backlog},
+                   {"start_timeout_ms", workers->start_timeout_ms},
+                   {"stop_timeout_ms", workers->stop_timeout_ms},
+                   {"respawn_pause_ms", workers->respawn_pause_ms},
+                   {"crash_window_ms", workers->crash_window_ms},
+                   {"max_requests", workers->max_requests},
+                   {"max_age_ms", workers->max_age_ms}};
+    if (workers->serve == NULL)
+        return lido__fault(error, LIDO_ERROR_MISUSE, "the workers have no serve function");
+    if (workers->count < 0 || workers->count > COUNT_MOST)
+        return refuse(error, "count", workers->count, "1 to 1024 are allowed, and 0 for one for each processor");
+    if (workers->crashes_most < 0 || workers->crashes_most > CRASHES_MOST_MOST)
+        return refuse(error, "crashes_most", workers->crashes_most, "0 to 100000 are allowed");
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i].found < 0)
+            return refuse(error, numbers[i].name, numbers[i].found, "0, for the default, and more are allowed");
+    if (workers->reuse_port && workers->listen == NULL)
+        return lido__fault(error, LIDO_ERROR_MISUSE, "reuse_port is set, and there is nothing to listen on");
+    return true;
+}
+
+static bool check_manager(lido_manager *manager, lido_error *error) {
+    if (manager == NULL)
+        return true;
+    pthread_rwlock_rdlock(&manager->lock);
+    bool works = lido__manager_works(manager);
+    bool configured = manager->stage != LIDO__UNCONFIGURED;
+    pthread_rwlock_unlock(&manager->lock);
+    if (works) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "this process is a worker itself");
+        lido__fault_hint(error, "the parent connects to nothing: call lido_manager_close_worker first");
+    } else if (!configured) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "the manager has no database");
+        lido__fault_hint(error, "call lido_manager_configure first, or pass NULL for workers without a database");
+    }
+    return !works && configured;
+}
+
+static void fill_in(lido_workers *workers) {
+    const struct {
+        int64_t *place;
+        int64_t value;
+    } defaults[] = {{&workers->start_timeout_ms, START_TIMEOUT_MS},
+                    {&workers->stop_timeout_ms, STOP_TIMEOUT_MS},
+                    {&workers->respawn_pause_ms, RESPAWN_PAUSE_MS},
+                    {&workers->crash_window_ms, CRASH_WINDOW_MS}};
+    if (workers->count == 0)
+        workers->count = processors();
+    if (workers->crashes_most == 0)
+        workers->crashes_most = CRASHES_MOST * workers->count;
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+        if (*defaults[i].place == 0)
+            *defaults[i].place = defaults[i].value;
+}
+
+/* A seat's worker and its successor, and the child that asks for the limit. */
+static bool allocate(lido__supervisor *s, lido_error *error) {
+    size_t count = (size_t)s->workers.count;
+    s->places = 2 * s->workers.count + 1;
+    s->seats = calloc(count, sizeof *s->seats);
+    s->children = calloc(2 * count + 1, sizeof *s->children);
+    s->deaths = calloc((size_t)s->workers.crashes_most, sizeof *s->deaths);
+    s->listeners = calloc(count, sizeof *s->listeners);
+    if (s->seats != NULL && s->children != NULL && s->deaths != NULL && s->listeners != NULL)
+        return true;
+    return lido__fault_memory(error, "running workers");
+}
+
+static bool listen_for(lido__supervisor *s, lido_error *error) {
+    int count = s->workers.reuse_port ? s->workers.count : 1;
+    if (s->workers.listen == NULL)
+        return true;
+    if (!lido__listeners_open(s->workers.listen, s->workers.backlog, count, s->listeners, error))
+        return false;
+    s->listener_count = count;
+    return true;
+}
+
+static bool begin_events(lido__supervisor *s, lido_error *error) {
+    s->events = epoll_create1(EPOLL_CLOEXEC);
+    if (s->events < 0)
+        return lido__fault(error, LIDO_ERROR_OTHER, "no descriptor: %s", lido__errno_text(errno));
+    s->signals = lido__signals_begin(error);
+    if (s->signals < 0)
+        return false;
+    if (epoll_ctl(s->events, EPOLL_CTL_ADD, s->signals, &(struct epoll_event){.events = EPOLLIN}) == 0)
+        return true;
+    return lido__fault(error, LIDO_ERROR_OTHER, "cannot wait for signals: %s", lido__errno_text(errno));
+}
+
+static void done(lido__supervisor *s) {
+    if (s->signals >= 0)
+        lido__signals_end();
+    if (s->events >= 0)
+        close(s->events);
+    lido__listeners_close(s->workers.listen, s->listener_count, s->listeners);
+    free(s->seats);
+    free(s->children);
+    free(s->deaths);
+    free(s->listeners);
+}
+
+static bool run(lido_manager *manager, const lido_workers *workers, lido_error *error) {
+    lido__supervisor supervisor = {
+        .manager = manager, .workers = *workers, .events = -1, .signals = -1, .last = LIDO_ERROR_INIT, .error = error};
+    fill_in(&supervisor.workers);
+    bool well = allocate(&supervisor, error) && listen_for(&supervisor, error) && begin_events(&supervisor, error) &&
+                lido__supervise(&supervisor);
+    done(&supervisor);
+    return well;
+}
+
+lido_status lido_workers_run(lido_manager *manager, const lido_workers *workers, lido_error *error) {
+    lido_error ignored;
+    if (error == NULL)
+        error = &ignored;
+    lido__fault_clear(error);
+    if (lido__signals_begun())
+        lido__fault(error, LIDO_ERROR_MISUSE, "this process runs workers already");
+    else if (workers == NULL)
+        lido__fault(error, LIDO_ERROR_MISUSE, "no workers are described");
+    else if (lido__await_may_wait(error) && check(workers, error) && check_manager(manager, error) &&
+             run(manager, workers, error))
+        return LIDO_OK;
+    lido__fault_doing(error, "running workers");
+    return LIDO_ERROR;
+}
+
+lido_status lido_workers_stop(void) {
+    return lido__signals_send(SIGTERM) ? LIDO_OK : LIDO_ERROR;
+}
+
+lido_status lido_workers_restart(void) {
+    return lido__signals_send(SIGHUP) ? LIDO_OK : LIDO_ERROR;
+}

@@ -1,0 +1,183 @@
+/* A service for the tests of workers: a parent process that runs them, and clients. Each request is a connection with one
+ * letter, which the worker answers with its process id:
+ *
+ *     i  inserts a row into `requests`, in a transaction, before it answers
+ *     p  just answers
+ *     l  begins to write, leaves the transaction open, and answers
+ *     x  is killed, without an answer
+ */
+#ifndef TESTS_FAULT_SERVICE_H
+#define TESTS_FAULT_SERVICE_H
+
+#include "child.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { ANSWER_MOST_MS = 20 * 1000, ENDED_WELL = 0, ENDED_WITH_ERROR = 3 };
+
+/* Shared with the parent and its workers. */
+typedef struct service {
+    lido_workers workers;
+    char address[32];
+    char url[URL_MOST];
+    uint16_t port;
+    bool hangs_in_close;
+    char refuses[URL_MOST]; /* no worker can start as long as there is a file of this name */
+    pid_t parent;
+} service;
+
+static inline void pause_ms(int ms) {
+    nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
+/* ---- In a worker ---- */
+
+static inline void insert_row(bool leaves_open) {
+    lido_session *db = lido_manager_session(lido_manager_get());
+    lido_exec(db, "INSERT INTO requests (process) VALUES (?)", (int)getpid());
+    if (leaves_open && !lido_failed(db))
+        return; /* for good */
+    if (lido_commit(db) != LIDO_OK) {
+        lido_error_print(lido_error_of(db), stderr);
+        _exit(1);
+    }
+    lido_session_close(db);
+}
+
+static inline void answer(int client) {
+    char letter = 0;
+    char text[32];
+    if (read(client, &letter, 1) == 1 && letter == 'x')
+        raise(SIGKILL);
+    if (letter == 'i' || letter == 'l')
+        insert_row(letter == 'l');
+    int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    (void)!write(client, text, (size_t)length);
+    close(client);
+}
+
+static inline void serve(lido_worker *worker, void *user) {
+    (void)user;
+    for (int client; (client = lido_worker_accept(worker)) >= 0;) {
+        answer(client);
+        lido_worker_request_done(worker);
+    }
+}
+
+static inline bool init_worker(lido_worker *worker, void *user) {
+    (void)worker;
+    const service *of = user;
+    return access(of->refuses, F_OK) != 0;
+}
+
+static inline void close_worker(lido_worker *worker, void *user) {
+    (void)worker;
+    const service *of = user;
+    while (of->hangs_in_close)
+        pause();
+}
+
+/* ---- The parent ---- */
+
+static inline uint16_t free_port(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int probe = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(probe, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
+    close(probe);
+    return ntohs(address.sin_port);
+}
+
+/* In the parent: returns when the workers have ended. */
+static inline int run_service(service *of) {
+    lido_error error;
+    lido_manager *manager = lido_manager_get();
+    if (lido_manager_configure_database(manager, "default", of->url, NULL, &error) == LIDO_OK &&
+        lido_workers_run(manager, &of->workers, &error) == LIDO_OK)
+        return ENDED_WELL;
+    fprintf(stderr, "the service: %s\n", error.message);
+    return ENDED_WITH_ERROR;
+}
+
+/* `of` has what differs from the defaults. */
+static inline void start_service(service *of, const char *url) {
+    of->port = free_port();
+    snprintf(of->address, sizeof of->address, "127.0.0.1:%d", of->port);
+    snprintf(of->url, sizeof of->url, "%s", url);
+    of->workers.listen = of->address;
+    of->workers.init = init_worker;
+    of->workers.serve = serve;
+    of->workers.close = close_worker;
+    of->workers.user = of;
+    of->workers.verify = true;
+    if (of->workers.count == 0)
+        of->workers.count = 2;
+    of->parent = fork_surely();
+    if (of->parent == 0)
+        _exit(run_service(of));
+}
+
+/* How it ended: its exit status; -1: it was killed. */
+static inline int wait_for_service(const service *of) {
+    int status = 0;
+    while (waitpid(of->parent, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static inline void stop_service(const service *of) {
+    kill(of->parent, SIGTERM);
+    assert_int_equal(wait_for_service(of), ENDED_WELL);
+}
+
+/* ---- A client ---- */
+
+/* The answering worker's process id; 0: the service did not answer, though it took the connection; -1: it did not. */
+static inline int request(const service *of, char letter) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(of->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char text[32] = "";
+    int answered = -1;
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client >= 0 && connect(client, (struct sockaddr *)&address, sizeof address) == 0 &&
+        send(client, &letter, 1, MSG_NOSIGNAL) == 1) {
+        struct pollfd waiting = {.fd = client, .events = POLLIN};
+        answered = 0;
+        if (poll(&waiting, 1, ANSWER_MOST_MS) == 1 && read(client, text, sizeof text - 1) > 0)
+            answered = atoi(text);
+    }
+    if (client >= 0)
+        close(client);
+    return answered;
+}
+
+/* Until it listens, and has answered. */
+static inline int request_surely(const service *of, char letter) {
+    for (int tries = 0; tries < 500; tries++) {
+        int process = request(of, letter);
+        if (process > 0)
+            return process;
+        pause_ms(20);
+    }
+    fail_msg("the service does not answer");
+    return 0;
+}
+
+static inline bool is_alive(pid_t process) {
+    return kill(process, 0) == 0;
+}
+
+static inline void expect_gone(pid_t process) {
+    for (int tries = 0; tries < 1000 && is_alive(process); tries++)
+        pause_ms(10);
+    assert_false(is_alive(process));
+}
+
+#endif

@@ -1,0 +1,314 @@
+/* Workers on a hostile day: killed, hung, worn, without a parent; and replaced while they are asked. */
+#include "service.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+static const char create[] = "DROP TABLE IF EXISTS requests; CREATE TABLE requests (process integer)";
+
+static lido_engine *witness;
+static char file_url_text[URL_MOST];
+
+static const char *sqlite_url(void) {
+    snprintf(file_url_text, sizeof file_url_text, "sqlite:///%s/service.db", folder);
+    return file_url_text;
+}
+
+static void begin(service *of, const char *url) {
+    witness = open_surely(url, NULL);
+    run_surely(witness, create);
+    start_service(of, url);
+}
+
+static int64_t rows(void) {
+    return ask_surely(witness, "SELECT count(*) FROM requests");
+}
+
+static void end(void) {
+    lido_engine_close(witness);
+    witness = NULL;
+}
+
+/* ---- Killed ---- */
+
+static void killed_workers_are_replaced(const char *url) {
+    service of = {.workers = {.count = 2}};
+    int acknowledged = 0;
+    begin(&of, url);
+    for (int round = 0; round < 10; round++) {
+        request_surely(&of, 'i');
+        acknowledged++;
+        assert_true(request(&of, 'x') <= 0); /* nobody answers */
+        int left_open = request_surely(&of, 'l');
+        kill(left_open, SIGKILL);
+        expect_gone(left_open);
+    }
+    request_surely(&of, 'i');
+    acknowledged++;
+    assert_int_equal(rows(), acknowledged);
+    stop_service(&of);
+    end();
+}
+
+static void test_killed_on_sqlite(void **state) {
+    (void)state;
+    killed_workers_are_replaced(sqlite_url());
+}
+
+static void test_killed_on_postgres(void **state) {
+    (void)state;
+    killed_workers_are_replaced(postgres_url());
+}
+
+static void test_parent_killed(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2}};
+    int workers[20];
+    begin(&of, sqlite_url());
+    for (int i = 0; i < 20; i++)
+        workers[i] = request_surely(&of, 'i');
+    kill(of.parent, SIGKILL);
+    assert_int_equal(wait_for_service(&of), -1);
+    for (int i = 0; i < 20; i++)
+        expect_gone(workers[i]);
+    end();
+}
+
+/* ---- Replaced ---- */
+
+typedef struct crowd {
+    service *of;
+    atomic_bool ends;
+    atomic_int answered;
+    atomic_int failed;
+} crowd;
+
+static void *ask_again_and_again(void *argument) {
+    crowd *among = argument;
+    while (!atomic_load(&among->ends))
+        atomic_fetch_add(request(among->of, 'i') > 0 ? &among->answered : &among->failed, 1);
+    return NULL;
+}
+
+static void a_rolling_restart_drops_no_request(const char *url, bool reuse_port) {
+    enum { CLIENTS = 4, RESTARTS = 3 };
+    service of = {.workers = {.count = 2, .reuse_port = reuse_port}};
+    crowd among = {.of = &of};
+    pthread_t clients[CLIENTS];
+    begin(&of, url);
+    int before = request_surely(&of, 'p');
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&clients[i], NULL, ask_again_and_again, &among), 0);
+    for (int i = 0; i < RESTARTS; i++) {
+        pause_ms(300);
+        kill(of.parent, SIGHUP);
+    }
+    expect_gone(before);
+    pause_ms(500);
+    atomic_store(&among.ends, true);
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(clients[i], NULL);
+    assert_int_equal(atomic_load(&among.failed), 0);
+    assert_int_equal(rows(), atomic_load(&among.answered));
+    stop_service(&of);
+    end();
+}
+
+static void test_restart_on_sqlite(void **state) {
+    (void)state;
+    a_rolling_restart_drops_no_request(sqlite_url(), false);
+}
+
+static void test_restart_on_postgres(void **state) {
+    (void)state;
+    a_rolling_restart_drops_no_request(postgres_url(), false);
+}
+
+static void test_restart_with_ports_of_their_own(void **state) {
+    (void)state;
+    a_rolling_restart_drops_no_request(sqlite_url(), true);
+}
+
+static void test_worn(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1, .max_requests = 5}};
+    int seen = 0;
+    int last = 0;
+    begin(&of, sqlite_url());
+    for (int i = 0; i < 60; i++) {
+        int process = request_surely(&of, 'i');
+        seen += process != last;
+        last = process;
+        pause_ms(5);
+    }
+    assert_in_range(seen, 3, 60);
+    assert_int_equal(rows(), 60);
+    stop_service(&of);
+    end();
+}
+
+static void test_aged(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1, .max_age_ms = 100}};
+    begin(&of, sqlite_url());
+    int first = request_surely(&of, 'p');
+    expect_gone(first);
+    assert_true(request_surely(&of, 'p') != first);
+    stop_service(&of);
+    end();
+}
+
+/* ---- That cannot start, or end ---- */
+
+static void test_hangs_in_close(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2, .stop_timeout_ms = 300}, .hangs_in_close = true};
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'p');
+    stop_service(&of);
+    assert_false(is_alive(process));
+    end();
+}
+
+static void test_a_second_signal_kills(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2}, .hangs_in_close = true};
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'p');
+    kill(of.parent, SIGINT);
+    pause_ms(100);
+    assert_true(is_alive(process));
+    stop_service(&of);
+    assert_false(is_alive(process));
+    end();
+}
+
+static void refuse_starts(service *of) {
+    snprintf(of->refuses, sizeof of->refuses, "%s/refuses", folder);
+}
+
+static void set_refusing(const service *of, bool on) {
+    if (!on) {
+        assert_int_equal(unlink(of->refuses), 0);
+        return;
+    }
+    FILE *made = fopen(of->refuses, "w");
+    assert_non_null(made);
+    fclose(made);
+}
+
+static void test_cannot_start(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2, .crashes_most = 4, .respawn_pause_ms = 1}};
+    refuse_starts(&of);
+    set_refusing(&of, true);
+    start_service(&of, sqlite_url());
+    assert_int_equal(wait_for_service(&of), ENDED_WITH_ERROR);
+}
+
+static void test_no_database(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1, .crashes_most = 2, .respawn_pause_ms = 1}};
+    start_service(&of, "sqlite:////no/such/folder/service.db");
+    assert_int_equal(wait_for_service(&of), ENDED_WITH_ERROR);
+}
+
+/* The old one goes on, and is replaced when that is asked for again. */
+static void test_successor_cannot_start(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1}};
+    refuse_starts(&of);
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'i');
+    set_refusing(&of, true);
+    kill(of.parent, SIGHUP);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(request_surely(&of, 'i'), process);
+        pause_ms(20);
+    }
+    set_refusing(&of, false);
+    kill(of.parent, SIGHUP);
+    expect_gone(process);
+    request_surely(&of, 'i');
+    assert_int_equal(rows(), 22);
+    stop_service(&of);
+    end();
+}
+
+/* ---- Again and again ---- */
+
+static int descriptors(void) {
+    int count = 0;
+    DIR *open_ones = opendir("/proc/self/fd");
+    assert_non_null(open_ones);
+    while (readdir(open_ones) != NULL)
+        count++;
+    closedir(open_ones);
+    return count;
+}
+
+static void serve_once(lido_worker *worker, void *user) {
+    (void)user;
+    insert_row(false);
+    while (!lido_worker_stopping(worker)) {
+        struct pollfd waiting = {.fd = lido_worker_stop_descriptor(worker), .events = POLLIN};
+        poll(&waiting, 1, -1);
+    }
+}
+
+static void *stop_soon(void *argument) {
+    int *rows_wanted = argument;
+    while (rows() < *rows_wanted)
+        pause_ms(2);
+    assert_int_equal(lido_workers_stop(), LIDO_OK);
+    return NULL;
+}
+
+static void test_forty_rounds(void **state) {
+    (void)state;
+    enum { ROUNDS = 40 };
+    lido_error error;
+    int before = 0;
+    const lido_workers workers = {.count = 2, .listen = "127.0.0.1:0", .serve = serve_once};
+    witness = open_surely(sqlite_url(), NULL);
+    run_surely(witness, create);
+    assert_int_equal(lido_manager_configure_database(lido_manager_get(), NULL, sqlite_url(), NULL, &error), LIDO_OK);
+    for (int round = 1; round <= ROUNDS; round++) {
+        pthread_t stopper;
+        int wanted = 2 * round;
+        assert_int_equal(pthread_create(&stopper, NULL, stop_soon, &wanted), 0);
+        lido_status status = lido_workers_run(lido_manager_get(), &workers, &error);
+        pthread_join(stopper, NULL);
+        assert_int_equal(status, LIDO_OK);
+        if (round == 1)
+            before = descriptors();
+    }
+    assert_int_equal(descriptors(), before);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    assert_int_equal(rows(), 2 * ROUNDS);
+    end();
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_killed_on_sqlite),
+        TEST(test_killed_on_postgres),
+        TEST(test_parent_killed),
+        TEST(test_restart_on_sqlite),
+        TEST(test_restart_on_postgres),
+        TEST(test_restart_with_ports_of_their_own),
+        TEST(test_worn),
+        TEST(test_aged),
+        TEST(test_hangs_in_close),
+        TEST(test_a_second_signal_kills),
+        TEST(test_cannot_start),
+        TEST(test_no_database),
+        TEST(test_successor_cannot_start),
+        TEST(test_forty_rounds),
+    };
+    return cmocka_run_group_tests_name("workers", tests, NULL, NULL);
+}
