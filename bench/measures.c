@@ -7,5 +7,6 @@ const bench_measure *const bench_measures[] = {
     bench_sqlite_insert,  bench_sqlite_writers, bench_bulk,
     bench_pool,           bench_regexp,         bench_memory,
     bench_task_switch,    bench_task_waiters,   bench_pg_tasks,
-    bench_sqlite_task,    bench_loop_stall,     NULL,
+    bench_sqlite_task,    bench_loop_stall,     bench_scoped,
+    bench_worker_start,   bench_restart,        NULL,
 };

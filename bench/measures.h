@@ -14,6 +14,8 @@ extern const bench_measure bench_pg_threads[];
 extern const bench_measure bench_pg_transaction[];
 extern const bench_measure bench_pool[];
 extern const bench_measure bench_regexp[];
+extern const bench_measure bench_restart[];
+extern const bench_measure bench_scoped[];
 extern const bench_measure bench_sqlite_insert[];
 extern const bench_measure bench_sqlite_select[];
 extern const bench_measure bench_sqlite_session[];
@@ -21,5 +23,6 @@ extern const bench_measure bench_sqlite_task[];
 extern const bench_measure bench_sqlite_writers[];
 extern const bench_measure bench_task_switch[];
 extern const bench_measure bench_task_waiters[];
+extern const bench_measure bench_worker_start[];
 
 #endif
