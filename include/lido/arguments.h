@@ -49,6 +49,8 @@
 #define LIDO_TARGET_KIND(pointer)                           \
     _Generic((pointer),                                     \
         bool *: LIDO_TARGET_BOOL,                           \
+        signed char *: LIDO_TARGET_SIGNED_CHAR,             \
+        unsigned char *: LIDO_TARGET_UNSIGNED_CHAR,         \
         short *: LIDO_TARGET_SHORT,                         \
         unsigned short *: LIDO_TARGET_UNSIGNED_SHORT,       \
         int *: LIDO_TARGET_INT,                             \

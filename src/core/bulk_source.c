@@ -109,6 +109,12 @@ static void read_member(const void *member, lido_target_kind kind, lido_value *v
         value->kind = LIDO_KIND_BOOL;
         value->as.boolean = *(const bool *)member;
         return;
+    case LIDO_TARGET_SIGNED_CHAR:
+        read_signed(*(const signed char *)member, value);
+        return;
+    case LIDO_TARGET_UNSIGNED_CHAR:
+        read_signed(*(const unsigned char *)member, value);
+        return;
     case LIDO_TARGET_SHORT:
         read_signed(*(const short *)member, value);
         return;
@@ -181,6 +187,8 @@ static lido_supply fetch_struct(lido__row_source *base, const lido_value **row, 
 static size_t size_of_kind(lido_target_kind kind) {
     static const size_t sizes[] = {
         [LIDO_TARGET_BOOL] = sizeof(bool),
+        [LIDO_TARGET_SIGNED_CHAR] = sizeof(signed char),
+        [LIDO_TARGET_UNSIGNED_CHAR] = sizeof(unsigned char),
         [LIDO_TARGET_SHORT] = sizeof(short),
         [LIDO_TARGET_UNSIGNED_SHORT] = sizeof(unsigned short),
         [LIDO_TARGET_INT] = sizeof(int),
