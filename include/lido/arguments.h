@@ -52,6 +52,8 @@
 /* Those that a column of a table may have. A pointer to a const value is one that may be NULL. */
 #define LIDO_TARGET_KINDS \
     bool *: LIDO_TARGET_BOOL, \
+    signed char *: LIDO_TARGET_SIGNED_CHAR, \
+    unsigned char *: LIDO_TARGET_UNSIGNED_CHAR, \
     short *: LIDO_TARGET_SHORT, \
     unsigned short *: LIDO_TARGET_UNSIGNED_SHORT, \
     int *: LIDO_TARGET_INT, \
@@ -69,6 +71,8 @@
     lido_json *: LIDO_TARGET_JSON, \
     lido_numeric *: LIDO_TARGET_NUMERIC, \
     const bool **: LIDO_TARGET_NULLABLE + LIDO_TARGET_BOOL, \
+    const signed char **: LIDO_TARGET_NULLABLE + LIDO_TARGET_SIGNED_CHAR, \
+    const unsigned char **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED_CHAR, \
     const short **: LIDO_TARGET_NULLABLE + LIDO_TARGET_SHORT, \
     const unsigned short **: LIDO_TARGET_NULLABLE + LIDO_TARGET_UNSIGNED_SHORT, \
     const int **: LIDO_TARGET_NULLABLE + LIDO_TARGET_INT, \

@@ -63,6 +63,8 @@ LIDO_API lido_bytes lido_get_blob(lido_rows *rows, size_t index);
 /* Where lido_scan puts a value: the C type it points to, and the pointer. Made by LIDO_TARGET. */
 typedef enum lido_target_kind {
     LIDO_TARGET_BOOL,
+    LIDO_TARGET_SIGNED_CHAR, /* int8_t; plain char could be a letter, and is none */
+    LIDO_TARGET_UNSIGNED_CHAR,
     LIDO_TARGET_SHORT,
     LIDO_TARGET_UNSIGNED_SHORT,
     LIDO_TARGET_INT,

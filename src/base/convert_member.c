@@ -4,6 +4,8 @@
 size_t lido__target_size(lido_target_kind kind) {
     static const size_t sizes[] = {
         [LIDO_TARGET_BOOL] = sizeof(bool),
+        [LIDO_TARGET_SIGNED_CHAR] = sizeof(signed char),
+        [LIDO_TARGET_UNSIGNED_CHAR] = sizeof(unsigned char),
         [LIDO_TARGET_SHORT] = sizeof(short),
         [LIDO_TARGET_UNSIGNED_SHORT] = sizeof(unsigned short),
         [LIDO_TARGET_INT] = sizeof(int),
@@ -53,6 +55,12 @@ void lido__convert_member(const void *member, lido_target_kind kind, lido_value 
     case LIDO_TARGET_BOOL:
         value->kind = LIDO_KIND_BOOL;
         value->as.boolean = *(const bool *)member;
+        return;
+    case LIDO_TARGET_SIGNED_CHAR:
+        read_signed(*(const signed char *)member, value);
+        return;
+    case LIDO_TARGET_UNSIGNED_CHAR:
+        read_signed(*(const unsigned char *)member, value);
         return;
     case LIDO_TARGET_SHORT:
         read_signed(*(const short *)member, value);

@@ -32,6 +32,10 @@ static const char *to_signed(const lido_value *value, const lido_target *target)
     int64_t integer;
     const char *why;
     switch (target->kind) {
+    case LIDO_TARGET_SIGNED_CHAR:
+        why = signed_within(value, SCHAR_MIN, SCHAR_MAX, "is out of the range of signed char", &integer);
+        *(signed char *)target->pointer = (signed char)integer;
+        return why;
     case LIDO_TARGET_SHORT:
         why = signed_within(value, SHRT_MIN, SHRT_MAX, "is out of the range of short", &integer);
         *(short *)target->pointer = (short)integer;
@@ -55,6 +59,10 @@ static const char *to_unsigned(const lido_value *value, const lido_target *targe
     uint64_t integer;
     const char *why;
     switch (target->kind) {
+    case LIDO_TARGET_UNSIGNED_CHAR:
+        why = unsigned_within(value, UCHAR_MAX, "is out of the range of unsigned char", &integer);
+        *(unsigned char *)target->pointer = (unsigned char)integer;
+        return why;
     case LIDO_TARGET_UNSIGNED_SHORT:
         why = unsigned_within(value, USHRT_MAX, "is out of the range of unsigned short", &integer);
         *(unsigned short *)target->pointer = (unsigned short)integer;
@@ -146,11 +154,13 @@ const char *lido__convert_target(const lido_value *value, lido__arena *arena, co
     switch (target->kind) {
     case LIDO_TARGET_BOOL:
         return lido__convert_bool(value, target->pointer);
+    case LIDO_TARGET_SIGNED_CHAR:
     case LIDO_TARGET_SHORT:
     case LIDO_TARGET_INT:
     case LIDO_TARGET_LONG:
     case LIDO_TARGET_LONG_LONG:
         return to_signed(value, target);
+    case LIDO_TARGET_UNSIGNED_CHAR:
     case LIDO_TARGET_UNSIGNED_SHORT:
     case LIDO_TARGET_UNSIGNED:
     case LIDO_TARGET_UNSIGNED_LONG:

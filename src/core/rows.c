@@ -285,6 +285,8 @@ GETTER(lido_bytes, lido_get_blob, {0}, "a blob", lido__convert_bytes(value, &out
 static const char *target_name(lido_target_kind kind) {
     static const char *const names[] = {
         [LIDO_TARGET_BOOL] = "a bool",
+        [LIDO_TARGET_SIGNED_CHAR] = "a signed char",
+        [LIDO_TARGET_UNSIGNED_CHAR] = "an unsigned char",
         [LIDO_TARGET_SHORT] = "a short",
         [LIDO_TARGET_UNSIGNED_SHORT] = "an unsigned short",
         [LIDO_TARGET_INT] = "an int",

@@ -32,6 +32,8 @@ static const char *member_problem(const lido__column *column) {
 /* Values that have one form only, so that equal keys are equal bytes. */
 static bool can_be_key(lido_target_kind kind) {
     switch (kind) {
+    case LIDO_TARGET_SIGNED_CHAR:
+    case LIDO_TARGET_UNSIGNED_CHAR:
     case LIDO_TARGET_SHORT:
     case LIDO_TARGET_UNSIGNED_SHORT:
     case LIDO_TARGET_INT:

@@ -9,6 +9,8 @@
 static const char *const types[][2] = {
     /* SQLite, PostgreSQL */
     [LIDO_TARGET_BOOL] = {"boolean", "boolean"},
+    [LIDO_TARGET_SIGNED_CHAR] = {"integer", "integer"},
+    [LIDO_TARGET_UNSIGNED_CHAR] = {"integer", "integer"},
     [LIDO_TARGET_SHORT] = {"integer", "integer"},
     [LIDO_TARGET_UNSIGNED_SHORT] = {"integer", "integer"},
     [LIDO_TARGET_INT] = {"integer", "integer"},

@@ -255,6 +255,8 @@ static void story_of_a_source_that_meddles(lido_engine *engine) {
 
 typedef struct thing {
     bool is_new;
+    int8_t tiny;
+    uint8_t unsigned_tiny;
     short small;
     unsigned short unsigned_small;
     int number;
@@ -276,6 +278,8 @@ typedef struct thing {
 
 static const lido_member thing_members[] = {
     LIDO_MEMBER(thing, is_new),
+    LIDO_MEMBER(thing, tiny),
+    LIDO_MEMBER(thing, unsigned_tiny),
     LIDO_MEMBER(thing, small),
     LIDO_MEMBER(thing, unsigned_small),
     LIDO_MEMBER(thing, number),
@@ -300,6 +304,8 @@ enum { THING_MEMBERS = sizeof thing_members / sizeof thing_members[0] };
 static thing make_thing(int n) {
     return (thing){
         .is_new = n % 2 == 0,
+        .tiny = (int8_t)(-n % 100),
+        .unsigned_tiny = (uint8_t)n,
         .small = (short)-n,
         .unsigned_small = (unsigned short)n,
         .number = -n,
@@ -328,11 +334,13 @@ static void story_of_structs(lido_engine *engine) {
         lido_exec(
             db,
             scenario_is_postgres()
-                ? "CREATE TABLE things (is_new boolean, small smallint, unsigned_small integer, number integer,"
+                ? "CREATE TABLE things (is_new boolean, tiny smallint, unsigned_tiny smallint, small smallint,"
+                  " unsigned_small integer, number integer,"
                   " unsigned_number bigint, large bigint, unsigned_large bigint, larger bigint,"
                   " unsigned_larger bigint, single_real real, real double precision, words varchar(20),"
                   " uuid uuid, moment timestamptz, bytes bytea, json jsonb, \"numeric\" numeric(10, 2), \"any\" bigint)"
-                : "CREATE TABLE things (is_new boolean, small smallint, unsigned_small integer, number integer,"
+                : "CREATE TABLE things (is_new boolean, tiny smallint, unsigned_tiny smallint, small smallint,"
+                  " unsigned_small integer, number integer,"
                   " unsigned_number bigint, large bigint, unsigned_large bigint, larger bigint,"
                   " unsigned_larger bigint, single_real real, real double precision, words text, uuid uuid,"
                   " moment timestamp, bytes blob, json json, \"numeric\" numeric, \"any\" bigint)");
@@ -346,7 +354,7 @@ static void story_of_structs(lido_engine *engine) {
             while (lido_next(rows)) {
                 char line[400] = "";
                 for (size_t column = 0; column < THING_MEMBERS; column++) {
-                    const char *text = column == 14 ? (lido_get_blob(rows, column).size == 2 ? "blob" : "no blob")
+                    const char *text = column == 16 ? (lido_get_blob(rows, column).size == 2 ? "blob" : "no blob")
                                                     : lido_get_text(rows, column);
                     snprintf(line + strlen(line), sizeof line - strlen(line), "%s ", text != NULL ? text : "-");
                 }
@@ -432,20 +440,20 @@ static const scenario scenarios[] = {
      "inserted 2000\ncommit: ok\n2000 items, 2000 prices, ids 2001000, sum 500250.00, letters 16893\n"},
     {"structs with members of every type", story_of_structs,
      "inserted 3\n"
-     "true 0 0 0 0 0 0 0 0 0 0 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob {\"a\":1} 12.5 "
-     "-\n"
-     "false -1 1 -1 1 -1 1 -1 1 0.5 0.125 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 no "
-     "blob {\"a\":1} - 1\n"
-     "true -2 2 -2 2 -2 2 -2 2 1 0.25 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
+     "true 0 0 0 0 0 0 0 0 0 0 0 0 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob {\"a\":1} "
+     "12.5 -\n"
+     "false -1 1 -1 1 -1 1 -1 1 -1 1 0.5 0.125 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 "
+     "no blob {\"a\":1} - 1\n"
+     "true -2 2 -2 2 -2 2 -2 2 -2 2 1 0.25 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
      "{\"a\":1} 12.5 -\n"
      "transaction: ok\ninserted 200\n"
-     "true 0 0 0 0 0 0 0 0 0 0 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob {\"a\":1} 12.5 "
-     "-\n"
-     "false -1 1 -1 1 -1 1 -1 1 0.5 0.125 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 no "
-     "blob {\"a\":1} - 1\n"
-     "true -2 2 -2 2 -2 2 -2 2 1 0.25 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
+     "true 0 0 0 0 0 0 0 0 0 0 0 0 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob {\"a\":1} "
+     "12.5 -\n"
+     "false -1 1 -1 1 -1 1 -1 1 -1 1 0.5 0.125 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 "
+     "no blob {\"a\":1} - 1\n"
+     "true -2 2 -2 2 -2 2 -2 2 -2 2 1 0.25 words 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
      "{\"a\":1} 12.5 -\n"
-     "false -3 3 -3 3 -3 3 -3 3 1.5 0.375 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
+     "false -3 3 -3 3 -3 3 -3 3 -3 3 1.5 0.375 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
      "{\"a\":1} - 3\n"
      "transaction: ok\n"},
     {"names that SQL would trip over", story_of_names, "inserted 1\ninserted 100\nsum 39701\ntransaction: ok\n"},

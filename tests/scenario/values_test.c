@@ -208,9 +208,12 @@ static void story_of_every_target(lido_engine *engine) {
         "exact = ?",
         true, 42, 2.5, "lamp", lido_blob("\1\2", 2), uuid_of("01890a5d-ac96-774b-bcce-b302099a8057"),
         time_of("2024-02-29 12:34:56"), (lido_json){"[1]"}, (lido_numeric){"12.25"});
-    lido_rows *rows = lido_query(db, "SELECT flag, whole, whole, whole, whole, whole, whole, whole, whole, real, real, "
-                                     "words, id, moment, bytes, document, exact, whole FROM samples");
+    lido_rows *rows =
+        lido_query(db, "SELECT flag, whole, whole, whole, whole, whole, whole, whole, whole, whole, "
+                       "whole, real, real, words, id, moment, bytes, document, exact, whole FROM samples");
     bool flag = false;
+    int8_t tiny;
+    uint8_t unsigned_tiny;
     short shorts[1];
     unsigned short unsigned_short;
     int number;
@@ -229,11 +232,11 @@ static void story_of_every_target(lido_engine *engine) {
     lido_numeric exact = {NULL};
     lido_value value;
     assert_true(lido_next(rows));
-    assert_true(lido_scan(rows, &flag, shorts, &unsigned_short, &number, &unsigned_number, &long_number, &unsigned_long,
-                          &longest, &unsigned_longest, &single, &real, &words, &id, &moment, &bytes, &document, &exact,
-                          &value));
-    saw("%d %d %u %d %u %ld %lu %lld %llu", flag, shorts[0], unsigned_short, number, unsigned_number, long_number,
-        unsigned_long, longest, unsigned_longest);
+    assert_true(lido_scan(rows, &flag, &tiny, &unsigned_tiny, shorts, &unsigned_short, &number, &unsigned_number,
+                          &long_number, &unsigned_long, &longest, &unsigned_longest, &single, &real, &words, &id,
+                          &moment, &bytes, &document, &exact, &value));
+    saw("%d %d %d %d %u %d %u %ld %lu %lld %llu", flag, tiny, unsigned_tiny, shorts[0], unsigned_short, number,
+        unsigned_number, long_number, unsigned_long, longest, unsigned_longest);
     char id_text[37];
     char moment_text[40];
     lido_uuid_format(id, id_text);
@@ -423,7 +426,7 @@ int main(void) {
          "null: \n"
          "ok\n"},
         {"every target", story_of_every_target,
-         "1 42 42 42 42 42 42 42 42\n"
+         "1 42 42 42 42 42 42 42 42 42 42\n"
          "2.5 2.5 lamp 01890a5d-ac96-774b-bcce-b302099a8057 2024-02-29 12:34:56.000000\n"
          "2 [1] 12.25 int64\n"
          "ok\n"},

@@ -242,10 +242,10 @@ static void a_target_is_its_pointer_and_its_type(void **state) {
 
 static void every_type_of_target_has_its_kind(void **state) {
     (void)state;
-    AIM((bool *)NULL, (short *)NULL, (unsigned short *)NULL, (int *)NULL, (unsigned *)NULL, (long *)NULL,
-        (unsigned long *)NULL, (long long *)NULL, (unsigned long long *)NULL, (float *)NULL, (double *)NULL,
-        (const char **)NULL, (lido_uuid *)NULL, (lido_time *)NULL, (lido_bytes *)NULL, (lido_json *)NULL,
-        (lido_numeric *)NULL, (lido_value *)NULL);
+    AIM((bool *)NULL, (signed char *)NULL, (unsigned char *)NULL, (short *)NULL, (unsigned short *)NULL, (int *)NULL,
+        (unsigned *)NULL, (long *)NULL, (unsigned long *)NULL, (long long *)NULL, (unsigned long long *)NULL,
+        (float *)NULL, (double *)NULL, (const char **)NULL, (lido_uuid *)NULL, (lido_time *)NULL, (lido_bytes *)NULL,
+        (lido_json *)NULL, (lido_numeric *)NULL, (lido_value *)NULL);
     assert_int_equal(aimed_count, LIDO_TARGET_VALUE + 1);
     for (size_t i = 0; i < aimed_count; i++)
         assert_int_equal(aimed[i].kind, i); /* in the order in which lido_target_kind lists them */
@@ -254,11 +254,13 @@ static void every_type_of_target_has_its_kind(void **state) {
 static void types_of_a_certain_width_are_targets_too(void **state) {
     (void)state;
     AIM((int16_t *)NULL, (uint16_t *)NULL, (int32_t *)NULL, (uint32_t *)NULL, (int64_t *)NULL, (uint64_t *)NULL,
-        (size_t *)NULL);
+        (size_t *)NULL, (int8_t *)NULL, (uint8_t *)NULL);
     assert_int_equal(aimed[0].kind, LIDO_TARGET_SHORT);
     assert_int_equal(aimed[3].kind, LIDO_TARGET_UNSIGNED);
     assert_true(aimed[4].kind == LIDO_TARGET_LONG || aimed[4].kind == LIDO_TARGET_LONG_LONG);
     assert_true(aimed[6].kind == LIDO_TARGET_UNSIGNED || aimed[6].kind == LIDO_TARGET_UNSIGNED_LONG);
+    assert_int_equal(aimed[7].kind, LIDO_TARGET_SIGNED_CHAR);
+    assert_int_equal(aimed[8].kind, LIDO_TARGET_UNSIGNED_CHAR);
 }
 
 static void sixty_four_targets_all_arrive(void **state) {

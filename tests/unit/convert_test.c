@@ -277,10 +277,15 @@ static void blobs_and_texts_are_bytes(void **state) {
 
 static void each_integer_target_has_its_limits(void **state) {
     (void)state;
+    signed char tiny = 1;
     short small = 1;
     int plain = 1;
     long large = 1;
     long long larger = 1;
+    assert_target(lido_value_int64(SCHAR_MIN), NULL, tiny);
+    assert_int_equal(tiny, SCHAR_MIN);
+    assert_target(lido_value_int64(SCHAR_MAX + 1), "is out of the range of signed char", tiny);
+    assert_int_equal(tiny, 0);
     assert_target(lido_value_int64(SHRT_MIN), NULL, small);
     assert_int_equal(small, SHRT_MIN);
     assert_target(lido_value_int64(SHRT_MAX + 1), "is out of the range of short", small);
@@ -299,10 +304,16 @@ static void each_integer_target_has_its_limits(void **state) {
 
 static void each_unsigned_target_has_its_limits(void **state) {
     (void)state;
+    unsigned char tiny = 1;
     unsigned short small = 1;
     unsigned plain = 1;
     unsigned long large = 1;
     unsigned long long larger = 1;
+    assert_target(lido_value_int64(UCHAR_MAX), NULL, tiny);
+    assert_int_equal(tiny, UCHAR_MAX);
+    assert_target(lido_value_int64(-1), "is negative", tiny);
+    assert_target(lido_value_int64(UCHAR_MAX + 1), "is out of the range of unsigned char", tiny);
+    assert_int_equal(tiny, 0);
     assert_target(lido_value_int64(USHRT_MAX), NULL, small);
     assert_int_equal(small, USHRT_MAX);
     assert_target(lido_value_int64(USHRT_MAX + 1), "is out of the range of unsigned short", small);
