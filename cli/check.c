@@ -16,9 +16,10 @@ static const char help[] =
     "Usage: lido check [OPTION…] [URL]\n"
     "\n"
     "Connects and shows the server, its version, TLS, how long a connection and\n"
-    "a round trip take, and every setting with where it came from. Warns if the\n"
-    "workers together may open more connections than the server allows; a\n"
-    "warning leaves the exit status 0.\n"
+    "a round trip take, a SQLite file's write-ahead log, and every setting with\n"
+    "where it came from. Warns if the workers together may open more connections\n"
+    "than the server allows, or if the log has grown far too long; a warning\n"
+    "leaves the exit status 0.\n"
     "\n"
     "      --workers N  how many processes will use the database; default 1\n"
     "      --json       one JSON object, for scripts\n"
@@ -31,7 +32,10 @@ static const char help[] =
 
 static char command_name[] = "lido check"; /* as getopt prints it */
 
-enum { WORKERS_MOST = 100000 };
+enum {
+    WORKERS_MOST = 100000,
+    FAR_TOO_LONG = 4 /* times wal_autocheckpoint */
+};
 
 typedef struct inspection {
     bool only_help;
@@ -121,13 +125,35 @@ static void warn_of_connections(inspection *check) {
              remedy);
 }
 
+static int64_t log_rest(const lido_server *server) {
+    return server->log_pages - server->log_copied;
+}
+
+/* Past that length commits wait for readers: so it is a reader that stays for long, or nobody who writes by lido. */
+static void warn_of_log(inspection *check) {
+    const lido_server *server = &check->server;
+    int64_t limit = number_setting(check->engine, "wal_autocheckpoint");
+    char remedy[128] = "The next commit copies them, unless a transaction that reads for long keeps it from that";
+    if (server->log_pages < 0 || limit < 1 || log_rest(server) / FAR_TOO_LONG < limit)
+        return;
+    if (server->log_holder > 0)
+        snprintf(remedy, sizeof remedy, "Process %" PRId64 " reads what was there before them: end its transaction",
+                 server->log_holder);
+    snprintf(check->warning, sizeof check->warning,
+             "the write-ahead log has %" PRId64
+             " pages that are not in the database file, and wal_autocheckpoint is %" PRId64 ". %s.",
+             log_rest(server), limit, remedy);
+}
+
 static void inspect(inspection *check) {
     check->pool_size = number_setting(check->engine, "pool_size");
     check->max_overflow = number_setting(check->engine, "max_overflow");
     check->connections = check->max_overflow < 0 ? -1 : check->workers * (check->pool_size + check->max_overflow);
     describe_demand(check);
-    if (lido_engine_inspect(check->engine, &check->server, &check->error) == LIDO_OK)
-        warn_of_connections(check);
+    if (lido_engine_inspect(check->engine, &check->server, &check->error) != LIDO_OK)
+        return;
+    warn_of_connections(check);
+    warn_of_log(check);
 }
 
 /* What the server says of itself is foreign text. */
@@ -135,6 +161,18 @@ static void print_fact(const char *name, const char *text) {
     printf("%-11s  ", name);
     screen_write(text, stdout);
     putchar('\n');
+}
+
+static void print_log(const lido_server *server) {
+    char text[160];
+    if (server->log_pages < 0)
+        return;
+    snprintf(text, sizeof text, "%" PRId64 " pages, %" PRId64 " of them copied; its file has %" PRId64 " KiB",
+             server->log_pages, server->log_copied, (server->log_bytes + 1023) / 1024);
+    print_fact("WAL", text);
+    snprintf(text, sizeof text, "process %" PRId64 ", which reads what was there before", server->log_holder);
+    if (server->log_holder > 0)
+        print_fact("held by", text);
 }
 
 static void print_server(const inspection *check) {
@@ -151,6 +189,7 @@ static void print_server(const inspection *check) {
     snprintf(text, sizeof text, "the server allows %d", server->connection_limit);
     print_fact("connections", server->connection_limit > 0 ? text : "the server sets no limit");
     print_fact("demand", check->demand);
+    print_log(server);
     putchar('\n');
 }
 
@@ -179,14 +218,23 @@ static exit_status print_for_people(const inspection *check) {
     return print_settings(check);
 }
 
+static json_t *log_json(const lido_server *server) {
+    if (server->log_pages < 0)
+        return json_null();
+    json_t *holder = server->log_holder > 0 ? json_integer(server->log_holder) : json_null();
+    return json_pack("{s:I, s:I, s:I, s:o}", "pages", (json_int_t)server->log_pages, "copied",
+                     (json_int_t)server->log_copied, "bytes", (json_int_t)server->log_bytes, "holder", holder);
+}
+
 static json_t *server_json(const inspection *check) {
     const lido_server *server = &check->server;
     if (check->error.status != LIDO_OK)
         return json_null();
     json_t *limit = server->connection_limit > 0 ? json_integer(server->connection_limit) : json_null();
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "database", server->database, "backend", server->backend,
-                     "version", server->version, "tls", server->tls, "connect_us", (json_int_t)server->connect_us,
-                     "latency_us", (json_int_t)server->latency_us, "connection_limit", limit);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "database", server->database, "backend",
+                     server->backend, "version", server->version, "tls", server->tls, "connect_us",
+                     (json_int_t)server->connect_us, "latency_us", (json_int_t)server->latency_us, "connection_limit",
+                     limit, "wal", log_json(server));
 }
 
 static json_t *settings_json(const inspection *check) {

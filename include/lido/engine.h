@@ -64,6 +64,11 @@ typedef struct lido_server {
     int64_t connect_us;   /* how long opening a connection took, in microseconds */
     int64_t latency_us;   /* how long the quickest of a few round trips took, in microseconds */
     int connection_limit; /* how many connections the server gives to ordinary users; 0: no limit known */
+    int64_t log_pages;    /* how many pages a SQLite file's write-ahead log has; -1: there is none, */
+    int64_t log_copied;   /* how many of them are in the database file as well, from the first on, */
+    int64_t log_bytes;    /* how large the log's file is, */
+    int64_t log_holder;   /* and which process keeps the rest from being copied, by reading what was there before; 0:
+                           * none does, or it cannot be told. Never this one */
 } lido_server;
 
 /* Takes a connection and asks the server about itself. Returns LIDO_OK and fills *server, or LIDO_ERROR

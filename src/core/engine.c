@@ -168,6 +168,7 @@ static bool measure_latency(lido_engine *engine, lido__connection *connection, l
 static void inspect(lido_engine *engine, lido_server *server, lido_error *error) {
     void *database;
     lido__fault_field(server->database, sizeof server->database, engine->config.display);
+    server->log_pages = -1;
     if (!lido__await_may_wait(error) || !lido__pool_database(&engine->pool, &database, error))
         return;
     int64_t began = lido__clock_now_us();

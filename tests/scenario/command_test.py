@@ -453,6 +453,49 @@ class Check(Story):
         self.assertIsNone(found["server"]["connection_limit"])
         self.assertEqual((found["workers"], found["connections"], found["warnings"]), (2, 20, []))
         self.assertIn({"name": "pool_size", "value": "7", "origin": "URL"}, found["settings"])
+        self.assertIsNone(found["server"]["wal"])
+
+    def test_how_long_the_log_of_a_file_is_and_who_keeps_it_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/items.db"
+            writer, reader = [sqlite3.connect(f"{folder}/items.db", isolation_level=None) for _ in range(2)]
+            writer.executescript("PRAGMA journal_mode = wal; PRAGMA wal_autocheckpoint = 0; CREATE TABLE items (id)")
+            log = self.assert_done(Run("check", "--json", url)).json["server"]["wal"]
+            self.assertEqual((log["copied"], log["holder"]), (0, None))
+            self.assertEqual(log["bytes"], 32 + log["pages"] * (24 + 4096))
+
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM items").fetchall()
+            for number in range(40):
+                writer.execute("INSERT INTO items VALUES (?)", (number,))
+            writer.execute("PRAGMA wal_checkpoint")
+            self.check_that_it_is_held(url, log["pages"])
+
+            reader.execute("COMMIT")
+            writer.execute("PRAGMA wal_checkpoint")
+            run = self.assert_done(Run("check", f"{url}?wal_autocheckpoint=5"))
+            self.assertRegex(run.out, r"(?m)^WAL +(\d+) pages, \1 of them copied; its file has \d+ KiB$")
+            self.assertEqual(run.err, "")
+            writer.close()
+            reader.close()
+
+    def check_that_it_is_held(self, url, copied):
+        log = self.assert_done(Run("check", "--json", url)).json["server"]["wal"]
+        self.assertEqual((log["copied"], log["holder"]), (copied, os.getpid()))
+        self.assertGreaterEqual(log["pages"], copied + 40)
+        run = Run("check", f"{url}?wal_autocheckpoint=5")
+        self.assertEqual(run.status, DONE)
+        self.assertRegex(run.out, rf"(?m)^held by +process {os.getpid()}, which reads what was there before$")
+        rest = log["pages"] - copied
+        self.assertIn(f"the write-ahead log has {rest} pages that are not in the database file", run.err)
+        self.assertIn(f"Process {os.getpid()} reads what was there before them: end its transaction.", run.err)
+        as_json = Run("check", "--json", f"{url}?wal_autocheckpoint=5").json
+        self.assertEqual([f"lido: warning: {warning}\n" for warning in as_json["warnings"]], [run.err])
+
+    def test_a_file_without_a_log_has_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            found = self.assert_done(Run("check", "--json", f"sqlite:///{folder}/items.db?journal_mode=delete")).json
+            self.assertIsNone(found["server"]["wal"])
 
     def test_the_settings_are_shown_also_without_a_connection(self):
         url = "postgresql://somebody:s3cret@127.0.0.1:1/items"

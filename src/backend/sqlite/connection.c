@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "await/await.h"
+#include "backend/sqlite/database.h"
 #include "backend/sqlite/functions.h"
-#include "backend/sqlite/memory_vfs.h"
+#include "backend/sqlite/log_index.h"
 #include "backend/sqlite/pattern.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -19,48 +20,6 @@ enum {
     CHECKPOINT_INTERVAL_US = 200,
     PRAGMA_MOST = 96
 };
-
-/* What the engine keeps of its in-memory database. The anchor is a connection that is never used: while it is open,
- * nobody can be alone with the database, and so none takes it out of WAL mode or clears the log away with its end. */
-typedef struct memory_database {
-    lido__memory_database *database;
-    sqlite3 *anchor;
-    sqlite_log log;
-} memory_database;
-
-static int open_in_memory(const memory_database *memory, sqlite3 **handle) {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    return sqlite3_open_v2(LIDO__MEMORY_NAME, handle, flags, memory->database->name);
-}
-
-static void detach(void *database) {
-    memory_database *memory = database;
-    sqlite3_close_v2(memory->anchor);
-    if (memory->database != NULL)
-        lido__memory_database_free(memory->database);
-    free(memory);
-}
-
-static bool drop_anchor(memory_database *memory) {
-    memory->database = lido__memory_database_new();
-    return memory->database != NULL && open_in_memory(memory, &memory->anchor) == SQLITE_OK &&
-           sqlite3_db_config(memory->anchor, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) == SQLITE_OK &&
-           sqlite3_exec(memory->anchor, "PRAGMA journal_mode = wal; SELECT count(*) FROM sqlite_schema", NULL, NULL,
-                        NULL) == SQLITE_OK &&
-           atomic_load(&memory->database->has_log);
-}
-
-static void *attach(const lido__config *config, lido_error *error) {
-    if (config->database != NULL)
-        return NULL;
-    memory_database *memory = calloc(1, sizeof *memory);
-    if (memory != NULL && drop_anchor(memory))
-        return memory;
-    lido__fault_memory(error, "making the in-memory database");
-    if (memory != NULL)
-        detach(memory);
-    return NULL;
-}
 
 /* A statement may be cancelled in the moment before it begins, which sqlite3_interrupt does not remember. */
 bool lido__sqlite_must_stop(sqlite_connection *connection) {
@@ -152,14 +111,13 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
     bool file = config->database != NULL; /* the one in memory has nothing to sync, and always a log */
     if (file && !config->sqlite_read_only && !set_journal_mode(connection, error))
         return false;
-    if (connection->log != NULL)
+    if (!config->sqlite_read_only)
         lido__sqlite_keep_log_short(connection);
     return pragma(connection, error, "PRAGMA foreign_keys = %d", config->foreign_keys) &&
            pragma(connection, error, "PRAGMA synchronous = %s", file ? config->synchronous : "off") &&
            pragma(connection, error, "PRAGMA cache_size = -%" PRId64, (config->cache_size + 1023) / 1024) &&
            pragma(connection, error, "PRAGMA mmap_size = %" PRId64, file ? config->mmap_size : 0) &&
            pragma(connection, error, "PRAGMA journal_size_limit = %" PRId64, config->journal_size_limit) &&
-           (!file || pragma(connection, error, "PRAGMA wal_autocheckpoint = %d", config->wal_autocheckpoint)) &&
            /* Reads the file's header, so that a file that is no database is refused here. */
            pragma(connection, error, "SELECT count(*) FROM sqlite_schema");
 }
@@ -194,15 +152,6 @@ static void close_connection(lido__connection *base) {
     lido__await(&closing, LIDO__NO_DEADLINE);
 }
 
-static int open_handle(const lido__config *config, const memory_database *memory, sqlite3 **handle) {
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    if (memory != NULL)
-        return open_in_memory(memory, handle);
-    flags |= config->sqlite_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    flags |= !config->sqlite_read_only && config->sqlite_create ? SQLITE_OPEN_CREATE : 0;
-    return sqlite3_open_v2(config->database, handle, flags, NULL);
-}
-
 /* The deadline that passed was not a statement's. */
 static void blame_connect_timeout(const sqlite_connection *connection, lido_error *error) {
     if (!connection->timed_out || error->category != LIDO_ERROR_TIMEOUT)
@@ -218,7 +167,7 @@ static bool runs_in_place(const lido__config *config) {
 
 typedef struct opening {
     sqlite_connection *connection;
-    void *database;
+    const sqlite_database *database;
     lido_error *error;
 } opening;
 
@@ -226,7 +175,7 @@ static void open_and_configure(void *argument, int worth) {
     const opening *wanted = argument;
     sqlite_connection *connection = wanted->connection;
     (void)worth;
-    int code = open_handle(connection->config, wanted->database, &connection->handle);
+    int code = lido__sqlite_open_handle(connection->config, wanted->database, &connection->handle);
     if (code == SQLITE_OK)
         configure(connection, wanted->error);
     else
@@ -238,7 +187,8 @@ static void stop_opening(void *argument) {
     atomic_store_explicit(&((const opening *)argument)->connection->base.stop, true, memory_order_relaxed);
 }
 
-static lido__connection *open_connection(const lido__config *config, void *database, lido_error *error) {
+static lido__connection *open_connection(const lido__config *config, void *attached, lido_error *error) {
+    sqlite_database *database = attached;
     sqlite_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL || !lido__statement_cache_init(&connection->statements, (size_t)config->statement_cache)) {
         free(connection);
@@ -248,7 +198,7 @@ static lido__connection *open_connection(const lido__config *config, void *datab
     }
     connection->base.backend = &lido__backend_sqlite;
     connection->config = config;
-    connection->log = database != NULL ? &((memory_database *)database)->log : NULL;
+    connection->log = &database->log;
     connection->deadline = lido__deadline_in_ms(config->connect_timeout_ms);
     connection->in_place = runs_in_place(config);
     opening wanted = {connection, database, error};
@@ -277,11 +227,44 @@ static void cancel(lido__connection *base, bool give_up) {
     lido__sqlite_interrupt((sqlite_connection *)base);
 }
 
+typedef struct inspection {
+    sqlite_connection *connection;
+    lido_server *server;
+} inspection;
+
+static bool has_log(const sqlite_connection *connection) {
+    sqlite3_stmt *statement = NULL;
+    bool has = false;
+    if (connection->config->database == NULL)
+        return false;
+    sqlite3_prepare_v2(connection->handle, "PRAGMA journal_mode", -1, &statement, NULL);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        has = strcmp((const char *)sqlite3_column_text(statement, 0), "wal") == 0;
+    sqlite3_finalize(statement);
+    return has;
+}
+
+static void inspect_log(void *argument, int worth) {
+    const inspection *self = argument;
+    lido_server *server = self->server;
+    sqlite3 *handle = self->connection->handle;
+    lido__log_index index;
+    (void)worth;
+    if (!has_log(self->connection) || !lido__log_index_read(handle, &index))
+        return;
+    server->log_pages = index.pages;
+    server->log_copied = index.copied;
+    server->log_bytes = index.bytes;
+    server->log_holder = lido__log_index_holder(handle, &index);
+}
+
+/* In a task that may not wait any more the log is left out, and what comes next says so. */
 static bool inspect(lido__connection *base, lido_server *server, lido_error *error) {
-    (void)base;
+    inspection log = {(sqlite_connection *)base, server};
     (void)error;
     lido__fault_field(server->backend, sizeof server->backend, "sqlite");
     lido__fault_field(server->version, sizeof server->version, sqlite3_libversion());
+    lido__await_call(inspect_log, NULL, &log, log.connection->in_place);
     return true;
 }
 
@@ -289,8 +272,8 @@ const lido__backend lido__backend_sqlite = {
     .name = "sqlite",
     .bulk_from = 1,
     .one_writer = true,
-    .attach = attach,
-    .detach = detach,
+    .attach = lido__sqlite_attach,
+    .detach = lido__sqlite_detach,
     .open = open_connection,
     .close = close_connection,
     .around_fork = lido__sqlite_around_fork,

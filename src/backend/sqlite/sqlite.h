@@ -2,8 +2,8 @@
  *
  * connection.c opens and closes; run.c runs operations, bulk.c those with many rows; values.c binds parameters and
  * reads values; result.c hands out rows; errors.c puts SQLite's codes into lido's words; functions.h is about
- * functions; fork.c is for children. An in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c;
- * checkpoint.c keeps its log short. */
+ * functions; fork.c is for children; database.h is what an engine's connections have in common, log.h about keeping its
+ * log short. An in-memory database lives in memory_vfs.c, memory_database.c and memory_file.c. */
 #ifndef LIDO_BACKEND_SQLITE_SQLITE_H
 #define LIDO_BACKEND_SQLITE_SQLITE_H
 
@@ -11,6 +11,7 @@
 
 #include "await/await.h"
 #include "backend/backend.h"
+#include "backend/sqlite/log.h"
 #include "backend/statement_cache.h"
 
 typedef struct sqlite_statement {
@@ -34,17 +35,10 @@ typedef enum sqlite_control {
     CONTROL_COUNT
 } sqlite_control;
 
-/* What the connections to an in-memory database know together of its log; in pages, as SQLite counts them. */
-typedef struct sqlite_log {
-    atomic_int tried_at;            /* how long it was when it was last tried to copy it */
-    atomic_int waited_at;           /* how long it was when readers were last waited for in vain; 0: not in vain */
-    atomic_int_fast64_t pause_ends; /* when it may be tried again */
-} sqlite_log;
-
 typedef struct sqlite_connection {
     lido__connection base;
     sqlite3 *handle;
-    sqlite_log *log;            /* the in-memory database's, which outlives the connection; NULL: it is a file */
+    sqlite_log *log;            /* the database's, which outlives the connection */
     const lido__config *config; /* the engine's; outlives the connection */
     lido__statement_cache statements;
     sqlite3_stmt *controls[CONTROL_COUNT]; /* prepared at first use */
@@ -105,7 +99,8 @@ void lido__sqlite_interrupt(sqlite_connection *connection);
 void lido__sqlite_statement_finish(sqlite_connection *connection, sqlite_statement *statement);
 void lido__sqlite_statement_free(sqlite_statement *statement);
 
-/* Copies the log into the main file when it has become long, as PRAGMA wal_autocheckpoint does, and more surely. */
+/* From here on, commits copy the log into the main file, or have it copied, when it has become long: as PRAGMA
+ * wal_autocheckpoint does, and more surely. */
 void lido__sqlite_keep_log_short(sqlite_connection *connection);
 
 /* ---- fork.c ---- */
