@@ -51,7 +51,7 @@ typedef struct lido_options {
 
     /* Statements. */
     int prepare;         /* 1: keep statements prepared; 0: do not (transaction poolers); default 1 */
-    int statement_cache; /* how many statements a connection keeps prepared; default 256 */
+    int statement_cache; /* how many statements a connection keeps prepared, besides BEGIN and its like; default 256 */
 
     /* SQLite. docs/sqlite.md says what each costs and saves. */
     int64_t busy_timeout_ms;    /* how long to wait for another process's lock; default 5 000 */

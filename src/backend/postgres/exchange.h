@@ -1,13 +1,14 @@
 /* An exchange: operations sent together, and the notes of which answers are expected, in their order.
  *
- * send.c sends and notes, read.c reads and sorts, run.c decides what is exchanged when; copy.c is for many rows. */
+ * send.c and control.c send and note, read.c reads and sorts, run.c decides what is exchanged when; copy.c is for many
+ * rows. */
 #ifndef LIDO_BACKEND_POSTGRES_EXCHANGE_H
 #define LIDO_BACKEND_POSTGRES_EXCHANGE_H
 
 #include "backend/postgres/postgres.h"
 
 typedef enum postgres_answer_kind {
-    ANSWER_PREPARE,    /* of the operation's statement */
+    ANSWER_PREPARE,    /* of a statement that the operation needs */
     ANSWER_RUN,        /* the operation's own */
     ANSWER_ASIDE,      /* of what surrounds it: its failure is the operation's */
     ANSWER_TABLE,      /* on the table that the operation inserts many rows into */
@@ -18,7 +19,7 @@ typedef enum postgres_answer_kind {
 typedef struct postgres_answer {
     postgres_answer_kind kind;
     size_t operation;
-    postgres_statement *statement; /* the one prepared, run or deallocated; NULL: none is kept */
+    postgres_statement *statement; /* the one prepared, run or deallocated; NULL: it is not kept */
 } postgres_answer;
 
 /* One run of a batch, or of a part of it. */
@@ -28,6 +29,7 @@ typedef struct postgres_exchange {
     size_t first; /* of the operations it runs */
     size_t end;
     bool pipelined;
+    bool forgets; /* what it has sent makes the server forget all prepared statements */
     postgres_answer *answers;
     size_t answer_count;
     Oid *column_types; /* of the columns that many rows go into; NULL: none do */
@@ -35,12 +37,10 @@ typedef struct postgres_exchange {
     size_t stale;      /* the operation whose prepared statement the server no longer takes; SIZE_MAX: none */
 } postgres_exchange;
 
-enum { ANSWERS_FOR_ONE_MOST = 7 }; /* DEALLOCATE, PREPARE, BEGIN, run, Sync, COMMIT, Sync */
+enum { ANSWERS_FOR_ONE_MOST = 9 }; /* BEGIN, COMMIT, their PREPAREs, DEALLOCATE, PREPARE, run, and two Syncs */
 
 /* ---- send.c ---- */
 
-/* Whether the connection keeps statements prepared at all. */
-bool lido__postgres_keeps_statements(const postgres_connection *connection);
 /* Takes a statement out of the cache; it is freed when nothing under way can refer to it any more. */
 void lido__postgres_retire_statement(postgres_connection *connection, postgres_statement *statement);
 /* Frees them, except those that the server still has: they are owed a DEALLOCATE. */
@@ -49,16 +49,26 @@ void lido__postgres_free_retired(postgres_connection *connection);
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
 bool lido__postgres_needs_transaction(const lido__operation *operation);
 
+/* Notes an answer that will come. */
+void lido__postgres_expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
+                           postgres_statement *statement);
+
 /* Each puts something into libpq's buffer and notes the answers; false if that failed, and then half of the exchange is
  * in the buffer and the connection cannot be used further. */
 bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
                                  const char *sql);
-bool lido__postgres_send_begin(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_statement(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_operation(postgres_exchange *exchange, size_t operation);
 /* Ends what stands or falls together; its failure, such as of a deferred constraint, is `operation`'s. */
 bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation);
+
+/* ---- control.c ---- */
+
+/* The operation's BEGIN; and any command that begins or ends a transaction, as `kind`. As above. */
+bool lido__postgres_send_begin(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation);
+bool lido__postgres_send_control(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
+                                 postgres_control control);
 
 /* ---- copy.c ---- */
 

@@ -18,11 +18,11 @@ static bool may_be_left(const postgres_connection *connection, const lido__opera
 
 bool lido__postgres_leave(postgres_connection *connection, lido__operation *operation) {
     PGconn *wire = connection->wire;
-    const char *sql = operation->kind == LIDO__ROLLBACK ? "ROLLBACK" : "COMMIT";
+    postgres_control control = operation->kind == LIDO__ROLLBACK ? POSTGRES_ROLLBACK : POSTGRES_COMMIT;
     if (!may_be_left(connection, operation) || PQtransactionStatus(wire) == PQTRANS_ACTIVE ||
         !PQenterPipelineMode(wire))
         return false;
-    if (!PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) || !PQpipelineSync(wire)) {
+    if (!lido__postgres_put_control(connection, control, &connection->owed_control) || !PQpipelineSync(wire)) {
         connection->base.broken = true; /* half of it may be in libpq's buffer */
         return false;
     }
@@ -36,11 +36,18 @@ bool lido__postgres_leave(postgres_connection *connection, lido__operation *oper
     return true;
 }
 
-/* The ROLLBACK's or COMMIT's result, its end, and the Sync. */
+static void is_settled(postgres_connection *connection) {
+    if (connection->owed_control != NULL)
+        connection->owed_control->prepared = true;
+    connection->owed_control = NULL;
+    connection->owes = false;
+}
+
+/* The ROLLBACK's or COMMIT's result, or its preparation's, its end, and the Sync. */
 static bool read_result(postgres_connection *connection, PGresult *result, lido_error *error) {
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_PIPELINE_SYNC)
-        connection->owes = false;
+        is_settled(connection);
     else if (result != NULL && status != PGRES_COMMAND_OK)
         connection->base.broken = !lido__postgres_fault_result(connection, result, error);
     PQclear(result);

@@ -1,10 +1,10 @@
 /* What the files of the PostgreSQL backend share.
  *
  * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c
- * runs batches, by send.c and read.c (exchange.h), copy.c rows in bulk; owed.c ends transactions that nobody waits
- * for; parameters.c, values.c and numeric.c translate values; result.c hands out rows; resolve.c asks what became of
- * a commit; errors.c fills in errors. libpq is always non-blocking; wire.c and connect.c are the only places that
- * wait. */
+ * runs batches, by send.c and read.c (exchange.h), copy.c rows in bulk; control.c begins and ends transactions, owed.c
+ * ends those that nobody waits for; parameters.c, values.c and numeric.c translate values; result.c hands out rows;
+ * resolve.c asks what became of a commit; errors.c fills in errors. libpq is always non-blocking; wire.c and connect.c
+ * are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
@@ -25,10 +25,19 @@ typedef struct postgres_statement {
     char name[24];
     uint64_t prepared_in; /* which transaction of the connection's */
     postgres_format format;
-    bool prepared; /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
-    bool leaving;  /* out of the cache; freed when the batch is done, and the server has it no more */
+    bool prepared;  /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
+    bool preparing; /* of a control: PREPARE was sent, and its answer is to come */
+    bool leaving;   /* out of the cache; freed when the batch is done, and the server has it no more */
     struct postgres_statement *next_retired;
 } postgres_statement;
+
+/* What begins and ends transactions; each BEGIN has its own number, see control.c. */
+typedef enum postgres_control {
+    POSTGRES_COMMIT,
+    POSTGRES_ROLLBACK,
+    POSTGRES_BEGIN,
+    POSTGRES_CONTROLS = POSTGRES_BEGIN + 2 * (LIDO_SERIALISABLE + 1)
+} postgres_control;
 
 typedef struct postgres_connection {
     lido__connection base;
@@ -39,20 +48,22 @@ typedef struct postgres_connection {
     uint64_t transaction;        /* counts those begun on the connection, and batches outside of one */
     postgres_statement *retired; /* leaving; linked by next_retired until the batch is done */
     postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
-    lido__arena scratch;         /* parameters on their way out; reset for each batch */
-    lido__watch watch;           /* of its socket, from when it is open */
-    int64_t deadline;            /* of what is under way */
-    int64_t judged_deadline;     /* the last one that was found far or near; */
-    bool far;                    /* far: left to the keeper */
-    bool unsettled;              /* a statement may have changed settings that are relied on */
-    bool timed_out;              /* it passed, or the task was cancelled, and the server was told to cancel */
-    bool opens_copy;             /* the answer that is waited for begins a COPY */
-    bool stream_savepoint;       /* the savepoint that the last stream set is still there */
-    bool read_only;              /* the transaction was opened so, or one of those in the batch */
-    bool said_goodbye;           /* the server, while nothing was asked of it: it is about to close the connection */
-    bool owes;                   /* the answer to the end of the last transaction is still to be read; see owed.c */
-    bool reads_committed;        /* a transaction of which nothing is said is READ COMMITTED */
-    bool rounds;                 /* and a double is rounded unless the server is told not to */
+    postgres_statement controls[POSTGRES_CONTROLS];
+    lido__arena scratch;     /* parameters on their way out; reset for each batch */
+    lido__watch watch;       /* of its socket, from when it is open */
+    int64_t deadline;        /* of what is under way */
+    int64_t judged_deadline; /* the last one that was found far or near; */
+    bool far;                /* far: left to the keeper */
+    bool unsettled;          /* a statement may have changed settings that are relied on */
+    bool timed_out;          /* it passed, or the task was cancelled, and the server was told to cancel */
+    bool opens_copy;         /* the answer that is waited for begins a COPY */
+    bool stream_savepoint;   /* the savepoint that the last stream set is still there */
+    bool read_only;          /* the transaction was opened so, or one of those in the batch */
+    bool said_goodbye;       /* the server, while nothing was asked of it: it is about to close the connection */
+    bool owes;               /* the answer to the end of the last transaction is still to be read; see owed.c, */
+    postgres_statement *owed_control; /* and to this one's preparation; or NULL */
+    bool reads_committed;             /* a transaction of which nothing is said is READ COMMITTED */
+    bool rounds;                      /* and a double is rounded unless the server is told not to */
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -101,6 +112,17 @@ void lido__postgres_send_cancel(PGcancel *cancel);
 void lido__postgres_cancel(postgres_connection *connection);
 /* Runs a command without parameters and drops its result. */
 bool lido__postgres_command(postgres_connection *connection, const char *sql, lido_error *error);
+
+/* ---- control.c ---- */
+
+/* Puts BEGIN, COMMIT or ROLLBACK into libpq's buffer, in pipeline mode; with its preparation, if it has none: then that
+ * is in *prepares, else NULL. False if that failed. */
+bool lido__postgres_put_control(postgres_connection *connection, postgres_control control,
+                                postgres_statement **prepares);
+/* Whether that which the operation is was prepared. */
+bool lido__postgres_control_is_prepared(const postgres_connection *connection, const lido__operation *operation);
+/* The server has forgotten them. */
+void lido__postgres_forget_controls(postgres_connection *connection);
 
 /* ---- owed.c ---- */
 
@@ -177,6 +199,13 @@ lido__resolution lido__postgres_resolve(lido__connection *connection, const lido
 /* ---- run.c ---- */
 
 bool lido__postgres_run(lido__connection *connection, lido__batch *batch);
+
+/* ---- send.c ---- */
+
+/* Whether the connection keeps statements prepared at all. */
+bool lido__postgres_keeps_statements(const postgres_connection *connection);
+/* Gives it a name that no other statement of the connection has had. */
+void lido__postgres_name_statement(postgres_connection *connection, postgres_statement *statement);
 /* Empties the statement cache: the server has forgotten all statements, */
 void lido__postgres_forget_statements(postgres_connection *connection);
 /* or it has them and they are to be prepared anew. */

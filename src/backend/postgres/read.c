@@ -42,9 +42,9 @@ static void settle_doubt(postgres_exchange *exchange, size_t index, bool from_se
 static void operation_failed(postgres_exchange *exchange, const postgres_answer *expected, const PGresult *result) {
     lido__batch *batch = exchange->batch;
     bool first = batch->error->status == LIDO_OK;
-    bool uses = expected->kind == ANSWER_RUN || expected->kind == ANSWER_DEALLOCATE;
     bool old_types = may_have_old_types(exchange, expected, result);
-    bool stale = old_types || (uses && expected->statement != NULL && is_stale(result));
+    bool uses = expected->kind != ANSWER_PREPARE && expected->statement != NULL;
+    bool stale = old_types || (uses && is_stale(result));
     if (old_types && !expected->statement->leaving)
         lido__postgres_retire_statement(exchange->connection, expected->statement);
     if (batch->failed > expected->operation)
@@ -165,7 +165,11 @@ static void read_all(postgres_exchange *exchange) {
 static void forget_unprepared(postgres_exchange *exchange) {
     for (size_t i = 0; i < exchange->answer_count; i++) {
         postgres_answer *expected = &exchange->answers[i];
-        if (expected->kind == ANSWER_PREPARE && !expected->statement->prepared && !expected->statement->leaving)
+        if (expected->kind != ANSWER_PREPARE || expected->statement->prepared || expected->statement->leaving)
+            continue;
+        if (expected->statement->preparing)
+            expected->statement->preparing = false;
+        else
             lido__postgres_retire_statement(exchange->connection, expected->statement);
     }
 }

@@ -15,7 +15,11 @@ static bool fits_without_pipeline(const postgres_exchange *exchange) {
     if (connection->owes || exchange->end - exchange->first != 1 || operation->kind == LIDO__ROLLBACK_TO ||
         lido__postgres_needs_transaction(operation))
         return false;
-    return operation->kind != LIDO__STATEMENT || !lido__postgres_keeps_statements(connection) ||
+    if (!lido__postgres_keeps_statements(connection))
+        return true;
+    if (operation->kind == LIDO__COMMIT || operation->kind == LIDO__ROLLBACK)
+        return lido__postgres_control_is_prepared(connection, operation);
+    return operation->kind != LIDO__STATEMENT ||
            lido__statement_cache_find(&connection->statements, operation->sql) != NULL;
 }
 
@@ -51,6 +55,7 @@ static bool exchange_begin(postgres_exchange *exchange, bool pipelined) {
     lido__batch *batch = exchange->batch;
     size_t count = exchange->end - exchange->first;
     exchange->stale = SIZE_MAX;
+    exchange->forgets = false;
     exchange->answer_count = 0;
     exchange->answers =
         lido__arena_allocate(&connection->scratch, (count * ANSWERS_FOR_ONE_MOST + 1) * sizeof(postgres_answer));
@@ -127,7 +132,7 @@ static bool send_prelude(postgres_exchange *exchange, size_t stream) {
     if (operation->bulk != NULL)
         return lido__postgres_send_table_question(exchange, stream) && lido__postgres_send_sync(exchange, stream);
     /* BEGIN first: a preparation takes a snapshot, after which the transaction's kind is settled. */
-    if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, stream))
+    if (lido__postgres_needs_transaction(operation) && !lido__postgres_send_begin(exchange, ANSWER_ASIDE, stream))
         return false;
     if (lido__postgres_keeps_statements(connection) &&
         lido__statement_cache_find(&connection->statements, operation->sql) == NULL &&

@@ -40,6 +40,7 @@ void lido__postgres_forget_statements(postgres_connection *connection) {
     connection->owed = NULL;
     for (postgres_statement *statement = connection->retired; statement != NULL; statement = statement->next_retired)
         statement->prepared = false;
+    lido__postgres_forget_controls(connection);
     lido__postgres_free_retired(connection);
 }
 
@@ -57,11 +58,15 @@ static postgres_statement *statement_to_leave(postgres_connection *connection) {
     return connection->retired = leaves;
 }
 
+void lido__postgres_name_statement(postgres_connection *connection, postgres_statement *statement) {
+    snprintf(statement->name, sizeof statement->name, "lido_%llu", (unsigned long long)++connection->statements_made);
+}
+
 static postgres_statement *statement_add(postgres_connection *connection, const lido__sql *sql) {
     postgres_statement *statement = calloc(1, sizeof *statement);
     if (statement == NULL)
         return NULL;
-    snprintf(statement->name, sizeof statement->name, "lido_%llu", (unsigned long long)++connection->statements_made);
+    lido__postgres_name_statement(connection, statement);
     statement->prepared_in = connection->transaction;
     if (lido__statement_cache_add(&connection->statements, &statement->cached, sql))
         return statement;
@@ -75,8 +80,8 @@ bool lido__postgres_keeps_statements(const postgres_connection *connection) {
 
 /* ---- Sending ---- */
 
-static void expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
-                   postgres_statement *statement) {
+void lido__postgres_expect(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
+                           postgres_statement *statement) {
     exchange->answers[exchange->answer_count++] = (postgres_answer){kind, operation, statement};
 }
 
@@ -84,12 +89,12 @@ static void expect(postgres_exchange *exchange, postgres_answer_kind kind, size_
 bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_kind kind, size_t operation,
                                  const char *sql) {
     PGconn *wire = exchange->connection->wire;
-    expect(exchange, kind, operation, NULL);
+    lido__postgres_expect(exchange, kind, operation, NULL);
     return exchange->pipelined ? PQsendQueryParams(wire, sql, 0, NULL, NULL, NULL, NULL, 0) : PQsendQuery(wire, sql);
 }
 
 bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation) {
-    expect(exchange, ANSWER_SYNC, operation, NULL);
+    lido__postgres_expect(exchange, ANSWER_SYNC, operation, NULL);
     return PQpipelineSync(exchange->connection->wire);
 }
 
@@ -107,7 +112,7 @@ bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t index) {
     postgres_statement *statement = statement_add(connection, sql);
     if (statement == NULL)
         return lido__fault_memory(exchange->batch->error, "preparing a statement");
-    expect(exchange, ANSWER_PREPARE, index, statement);
+    lido__postgres_expect(exchange, ANSWER_PREPARE, index, statement);
     return PQsendPrepare(connection->wire, statement->name, sql->translated, 0, NULL);
 }
 
@@ -117,7 +122,7 @@ static bool send_run(postgres_exchange *exchange, size_t index, postgres_stateme
     postgres_parameters with;
     if (!lido__postgres_encode(connection, operation, &with))
         return lido__fault_memory(exchange->batch->error, "sending the parameters");
-    expect(exchange, ANSWER_RUN, index, statement);
+    lido__postgres_expect(exchange, ANSWER_RUN, index, statement);
     if (statement != NULL)
         return PQsendQueryPrepared(connection->wire, statement->name, with.count, with.values, with.sizes, with.formats,
                                    statement->format == POSTGRES_BINARY);
@@ -137,22 +142,8 @@ bool lido__postgres_send_statement(postgres_exchange *exchange, size_t index) {
             statement = (postgres_statement *)connection->statements.newest;
         }
     }
+    exchange->forgets = exchange->forgets || sql->kind == LIDO__SQL_FORGETS;
     return send_run(exchange, index, statement);
-}
-
-/* Built from the constants below alone. */
-static void begin_text(postgres_connection *connection, const lido__operation *operation, char text[96]) {
-    static const char *const levels[] = {
-        [LIDO_ISOLATION_DEFAULT] = "",
-        [LIDO_READ_COMMITTED] = " ISOLATION LEVEL READ COMMITTED",
-        [LIDO_REPEATABLE_READ] = " ISOLATION LEVEL REPEATABLE READ",
-        [LIDO_SERIALISABLE] = " ISOLATION LEVEL SERIALIZABLE",
-    };
-    bool known = operation->read_only && connection->reads_committed;
-    lido_isolation level =
-        known && operation->isolation == LIDO_ISOLATION_DEFAULT ? LIDO_READ_COMMITTED : operation->isolation;
-    connection->read_only = connection->read_only || operation->read_only;
-    snprintf(text, 96, "BEGIN%s%s", levels[level], operation->read_only ? " READ ONLY" : "");
 }
 
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
@@ -160,19 +151,13 @@ bool lido__postgres_needs_transaction(const lido__operation *operation) {
     return operation->alone && (operation->read_only || operation->isolation != LIDO_ISOLATION_DEFAULT);
 }
 
-bool lido__postgres_send_begin(postgres_exchange *exchange, size_t index) {
-    char text[96];
-    begin_text(exchange->connection, &exchange->batch->operations[index], text);
-    return lido__postgres_send_command(exchange, ANSWER_ASIDE, index, text);
-}
-
 /* Where more comes after it, COMMIT stands behind a Sync of its own, so that it ends the transaction of a statement
  * that failed, too, and the next one's can begin. */
 static bool send_alone(postgres_exchange *exchange, size_t index) {
     bool more = index + 1 < exchange->end;
-    return lido__postgres_send_begin(exchange, index) && lido__postgres_send_statement(exchange, index) &&
+    return lido__postgres_send_begin(exchange, ANSWER_ASIDE, index) && lido__postgres_send_statement(exchange, index) &&
            (!more || lido__postgres_send_sync(exchange, index)) &&
-           lido__postgres_send_command(exchange, ANSWER_ASIDE, index, "COMMIT");
+           lido__postgres_send_control(exchange, ANSWER_ASIDE, index, POSTGRES_COMMIT);
 }
 
 static bool send_control(postgres_exchange *exchange, size_t index) {
@@ -180,12 +165,11 @@ static bool send_control(postgres_exchange *exchange, size_t index) {
     char text[96];
     switch (operation->kind) {
     case LIDO__BEGIN:
-        begin_text(exchange->connection, operation, text);
-        break;
+        return lido__postgres_send_begin(exchange, ANSWER_RUN, index);
     case LIDO__COMMIT:
-        return lido__postgres_send_command(exchange, ANSWER_RUN, index, "COMMIT");
+        return lido__postgres_send_control(exchange, ANSWER_RUN, index, POSTGRES_COMMIT);
     case LIDO__ROLLBACK:
-        return lido__postgres_send_command(exchange, ANSWER_RUN, index, "ROLLBACK");
+        return lido__postgres_send_control(exchange, ANSWER_RUN, index, POSTGRES_ROLLBACK);
     case LIDO__LAST_KEY:
         return lido__postgres_send_command(exchange, ANSWER_RUN, index, "SELECT lastval()");
     case LIDO__SAVEPOINT:
