@@ -17,6 +17,7 @@ extern const bench_measure bench_regexp[];
 extern const bench_measure bench_restart[];
 extern const bench_measure bench_scoped[];
 extern const bench_measure bench_sqlite_insert[];
+extern const bench_measure bench_sqlite_processes[];
 extern const bench_measure bench_sqlite_select[];
 extern const bench_measure bench_sqlite_session[];
 extern const bench_measure bench_sqlite_task[];

@@ -42,7 +42,8 @@ typedef struct lido__connection {
     bool server_gone; /* the server went, or became one that refuses writes: others are no better; set by the backend */
     bool doubted; /* it may have become such: to be pinged before it is used again; set and taken back by the backend */
 
-    const lido__functions *functions; /* the engine's; NULL where there are none. Set by the pool */
+    const lido__functions *functions; /* the engine's; NULL where there are none. Set by the pool, as is the next */
+    const atomic_int *waiting;        /* how many wait for a connection of the pool */
 
     /* The pool's; backends write `wait_until` alone, and look at `stop`. Those that are not atomic belong to whoever
      * has the connection to himself: its holder, or who has taken it out to close it. */

@@ -76,6 +76,8 @@ typedef struct lido__config {
     bool regexp_strict;
     const char *offload; /* one of the known words */
 
+    struct lido__shared_turn *write_turn; /* SQLite: shared with the other workers, which made it; NULL: there are none */
+
     const char *display; /* the URL in its canonical form, without password and query; for errors */
     size_t setting_count;
     lido_setting settings[LIDO__SETTING_COUNT_MOST]; /* what lido_engine_setting shows */

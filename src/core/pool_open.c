@@ -137,6 +137,7 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
     if (connection == NULL)
         return NULL;
     connection->functions = &pool->head->functions;
+    connection->waiting = &pool->waiting;
     pthread_mutex_lock(&pool->head->lock);
     connection->number = ++pool->head->stats.connects;
     pthread_mutex_unlock(&pool->head->lock);

@@ -174,6 +174,9 @@ static void bury(supervisor *s, child *at, int status) {
     if (dead.notes >= 0)
         close(dead.notes);
     at->state = LIDO__CHILD_NONE;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
+        if (s->turns[i] != NULL)
+            lido__shared_turn_forget(s->turns[i], dead.pid);
     if (dead.seat != LIDO__NO_SEAT && dead.state != LIDO__CHILD_STOPPING && !s->stopping)
         has_died(s, &dead, status);
 }

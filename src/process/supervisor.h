@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include "backend/shared_turn.h"
 #include "process/manager.h"
 #include "process/worker.h"
 
@@ -44,6 +45,7 @@ typedef struct lido__seat {
 typedef struct lido__supervisor {
     lido_manager *manager;
     lido_workers workers; /* with the defaults filled in */
+    lido__shared_turn *turns[LIDO_DATABASES_MOST]; /* to write to a SQLite file; NULL: that database is none */
     int *listeners;
     int listener_count;
     lido__seat *seats;

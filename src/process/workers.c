@@ -118,6 +118,45 @@ static bool listen_for(lido__supervisor *s, lido_error *error) {
     return true;
 }
 
+/* Under the lock. What is made is in the configuration that the workers' engines share. */
+static void set_turns(const lido__supervisor *s, bool on) {
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
+        s->manager->databases[i].config.write_turn = on ? s->turns[i] : NULL;
+}
+
+static bool shares_a_file(const lido__database *database) {
+    const lido__config *config = &database->config;
+    return database->name[0] != '\0' && config->type == LIDO__SQLITE && config->database != NULL &&
+           !config->sqlite_read_only;
+}
+
+/* While a worker is replaced, or killed and not yet buried, there are more processes than seats. */
+static bool share_turns(lido__supervisor *s, lido_error *error) {
+    if (s->manager == NULL)
+        return true;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+        if (!shares_a_file(&s->manager->databases[i]))
+            continue;
+        s->turns[i] = lido__shared_turn_new(2 * s->workers.count, error);
+        if (s->turns[i] == NULL)
+            return false;
+    }
+    pthread_rwlock_wrlock(&s->manager->lock);
+    set_turns(s, true);
+    pthread_rwlock_unlock(&s->manager->lock);
+    return true;
+}
+
+static void end_turns(lido__supervisor *s) {
+    if (s->manager == NULL)
+        return;
+    pthread_rwlock_wrlock(&s->manager->lock);
+    set_turns(s, false);
+    pthread_rwlock_unlock(&s->manager->lock);
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
+        lido__shared_turn_free(s->turns[i]);
+}
+
 static bool begin_events(lido__supervisor *s, lido_error *error) {
     s->events = epoll_create1(EPOLL_CLOEXEC);
     if (s->events < 0)
@@ -135,6 +174,7 @@ static void done(lido__supervisor *s) {
         lido__signals_end();
     if (s->events >= 0)
         close(s->events);
+    end_turns(s);
     lido__listeners_close(s->workers.listen, s->listener_count, s->listeners);
     free(s->seats);
     free(s->children);
@@ -146,8 +186,8 @@ static bool run(lido_manager *manager, const lido_workers *workers, lido_error *
     lido__supervisor supervisor = {
         .manager = manager, .workers = *workers, .events = -1, .signals = -1, .last = LIDO_ERROR_INIT, .error = error};
     fill_in(&supervisor.workers);
-    bool well = allocate(&supervisor, error) && listen_for(&supervisor, error) && begin_events(&supervisor, error) &&
-                lido__supervise(&supervisor);
+    bool well = allocate(&supervisor, error) && share_turns(&supervisor, error) && listen_for(&supervisor, error) &&
+                begin_events(&supervisor, error) && lido__supervise(&supervisor);
     done(&supervisor);
     return well;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "await/await.h"
+#include "backend/shared_turn.h"
 #include "backend/sqlite/database.h"
 #include "backend/sqlite/functions.h"
 #include "backend/sqlite/log_index.h"
@@ -136,6 +137,8 @@ static void close_handle(void *argument, int worth) {
         sqlite3_finalize(connection->controls[i]);
     lido__statement_cache_done(&connection->statements);
     sqlite3_close_v2(connection->handle);
+    if (connection->has_turn)
+        lido__shared_turn_give(connection->config->write_turn, false);
     lido__patterns_free(connection->patterns);
     free(connection->functions);
     free(connection);

@@ -62,6 +62,7 @@ static int end_stream(lido__result *result) {
         lido__sqlite_statement_finish(connection, rows->streaming);
         rows->streaming = NULL;
         connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
+        lido__sqlite_give_turn(connection);
         lido__arena_done(&rows->row);
     }
     return 0;

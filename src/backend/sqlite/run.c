@@ -82,10 +82,15 @@ sqlite_statement *lido__sqlite_statement_for(sqlite_connection *connection, cons
     lido__cached_statement *found = lido__statement_cache_find(&connection->statements, operation->sql);
     sqlite_statement *statement =
         found != NULL ? (sqlite_statement *)found : statement_prepare(connection, operation->sql, error);
-    if (statement == NULL || may_write(connection, operation) || sqlite3_stmt_readonly(statement->handle))
+    if (statement == NULL || sqlite3_stmt_readonly(statement->handle))
         return statement;
-    lido__fault(error, LIDO_ERROR_READ_ONLY, "the transaction is read-only and the statement writes");
-    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "25006");
+    if (may_write(connection, operation)) {
+        if (lido__sqlite_take_turn(connection, error))
+            return statement;
+    } else {
+        lido__fault(error, LIDO_ERROR_READ_ONLY, "the transaction is read-only and the statement writes");
+        lido__fault_field(error->sqlstate, sizeof error->sqlstate, "25006");
+    }
     lido__sqlite_statement_finish(connection, statement);
     return NULL;
 }
@@ -186,8 +191,9 @@ static bool run_begin(sqlite_connection *connection, const lido__operation *oper
     sqlite3_set_last_insert_rowid(connection->handle, 0); /* LAST_KEY shall not tell what an earlier holder inserted */
     if (operation->inside)
         return connection->inside = run_control(connection, CONTROL_SAVEPOINT, error);
-    return run_control(connection, operation->writes && !operation->read_only ? CONTROL_BEGIN_IMMEDIATE : CONTROL_BEGIN,
-                       error);
+    if (!operation->writes || operation->read_only)
+        return run_control(connection, CONTROL_BEGIN, error);
+    return lido__sqlite_take_turn(connection, error) && run_control(connection, CONTROL_BEGIN_IMMEDIATE, error);
 }
 
 static bool run_operation(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
@@ -225,6 +231,8 @@ static void note_transaction(sqlite_connection *connection) {
     connection->base.in_transaction = sqlite3_get_autocommit(connection->handle) == 0;
     if (!connection->base.in_transaction)
         connection->read_only = connection->inside = false;
+    if (connection->has_turn)
+        lido__sqlite_give_turn(connection);
 }
 
 /* Which the program has added since the last time. */

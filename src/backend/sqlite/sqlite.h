@@ -49,6 +49,7 @@ typedef struct sqlite_connection {
     bool in_place;                         /* in a task its work is short enough for the loop's thread */
     bool read_only;                        /* the open transaction must not write */
     bool inside;                           /* the part that is open is behind a savepoint of its own */
+    bool has_turn;                         /* it has config->write_turn */
     bool moment_known;                     /* `moment` is the transaction's */
     lido_time moment;                      /* what now() gives */
     struct lido__patterns *patterns;       /* regular expressions; NULL until the first one is used */
@@ -112,6 +113,11 @@ void lido__sqlite_abandon(lido__connection *connection);
 
 /* Brings what the program has added since the last time. */
 bool lido__sqlite_register_new(sqlite_connection *connection, lido_error *error);
+
+/* The turn to write among processes, where they take turns; taken before the file's lock, and given back when that is
+ * free again. False with *error set if it does not come in time. */
+bool lido__sqlite_take_turn(sqlite_connection *connection, lido_error *error);
+void lido__sqlite_give_turn(sqlite_connection *connection);
 
 /* Whether what runs must stop: its deadline has passed, or it was cancelled. Does not wait. */
 bool lido__sqlite_must_stop(sqlite_connection *connection);
