@@ -1,6 +1,6 @@
 /* worker-start: from the call that runs two workers until both are ready: forked, connected, verified. It is that time
- * that is shown, without the workers' end. Raw: two forks, each of which opens as many connections, one after another, and
- * asks on one of them. */
+ * that is shown, without the workers' end. Raw: two forks, each of which opens as many connections, one after another,
+ * and asks on one of them. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>

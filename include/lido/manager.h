@@ -43,19 +43,19 @@ typedef struct lido_init_options {
     bool verify; /* connect to each database, so that what is wrong is known now */
 } lido_init_options;
 
-/* Makes this process a worker: opens an engine for each database, and pool_min_size connections of each. `options`: NULL
- * for the defaults. If this process is one already, LIDO_OK, and nothing is done. It may be repeated after
+/* Makes this process a worker: opens an engine for each database, and pool_min_size connections of each. `options`:
+ * NULL for the defaults. If this process is one already, LIDO_OK, and nothing is done. It may be repeated after
  * lido_manager_close_worker.
- * LIDO_ERROR, with *error (or NULL) set and nothing open: nothing was configured (misuse), a database cannot be reached,
- * memory ran out. Waits for connections, each up to connect_timeout. */
+ * LIDO_ERROR, with *error (or NULL) set and nothing open: nothing was configured (misuse), a database cannot be
+ * reached, memory ran out. Waits for connections, each up to connect_timeout. */
 LIDO_API lido_status lido_manager_init_worker(lido_manager *manager, const lido_init_options *options,
                                               lido_error *error);
 
 /* Ends being a worker: new transactions are refused from now on, those that are open go on to their end, for
  * `deadline_ms` all together; then what they run is cancelled, which rolls them back, and all connections are closed.
- * LIDO_OK: nothing had to be forced, or there was nothing to close. LIDO_ERROR: *error (or NULL) says who did not end in
- * time, and whether they did when they were cancelled (timeout): the sessions stay their owners' to close. Waits, not
- * more than a second longer than that; LIDO_ERROR, too, with category misuse, where nothing can wait. */
+ * LIDO_OK: nothing had to be forced, or there was nothing to close. LIDO_ERROR: *error (or NULL) says who did not end
+ * in time, and whether they did when they were cancelled (timeout): the sessions stay their owners' to close. Waits,
+ * not more than a second longer than that; LIDO_ERROR, too, with category misuse, where nothing can wait. */
 LIDO_API lido_status lido_manager_close_worker(lido_manager *manager, int64_t deadline_ms, lido_error *error);
 
 /* The engine of a database; `name` NULL: of "default". It belongs to the manager, and is good until
@@ -75,8 +75,9 @@ LIDO_API lido_session *lido_manager_session_with(lido_manager *manager, const ch
 
 /* The session on "default" that belongs to this thread, or to this task where one runs: opened when it is first asked
  * for, and then always the same. It is closed when the thread or task ends; what is open then is rolled back. After
- * lido_manager_close_worker, and in a child after fork, the next call opens a new one. It is not for lido_session_close.
- * Never NULL: a failed session instead, as above. Never waits, unless there is one of an earlier worker to be closed. */
+ * lido_manager_close_worker, and in a child after fork, the next call opens a new one. It is not for
+ * lido_session_close. Never NULL: a failed session instead, as above. Never waits, unless there is one of an earlier
+ * worker to be closed. */
 LIDO_API lido_session *lido_manager_scoped(lido_manager *manager);
 
 /* The same on any database; NULL: "default". */

@@ -18,16 +18,16 @@
 
 LIDO_BEGIN_C
 
-/* A worker, in its own process. The functions that take one are for any of its threads and tasks, and do not wait unless
- * they say so. */
+/* A worker, in its own process. The functions that take one are for any of its threads and tasks, and do not wait
+ * unless they say so. */
 typedef struct lido_worker lido_worker;
 
 /* All zero is the default, but for `serve`, which must be there. */
 typedef struct lido_workers {
     int count; /* 0: one for each processor that this process may use; at most 1024 */
 
-    /* Called in each worker, in this order, with `user`; a worker's process ends when `close` has returned, by _exit: no
-     * function that the parent has given to atexit is called in it. */
+    /* Called in each worker, in this order, with `user`; a worker's process ends when `close` has returned, by _exit:
+     * no function that the parent has given to atexit is called in it. */
     bool (*init)(lido_worker *worker, void *user);  /* NULL, or prepares; false: this worker cannot work */
     void (*serve)(lido_worker *worker, void *user); /* works until lido_worker_stopping says so, then returns */
     void (*close)(lido_worker *worker, void *user); /* NULL, or cleans up, before the databases are closed */
@@ -63,8 +63,8 @@ typedef struct lido_workers {
  * return. Waits; not for a loop's thread. */
 LIDO_API lido_status lido_workers_run(lido_manager *manager, const lido_workers *workers, lido_error *error);
 
-/* Does what SIGTERM or SIGHUP does to the parent, from any of its threads. LIDO_ERROR: this process runs no workers. Never
- * waits. */
+/* Does what SIGTERM or SIGHUP does to the parent, from any of its threads. LIDO_ERROR: this process runs no workers.
+ * Never waits. */
 LIDO_API lido_status lido_workers_stop(void);
 LIDO_API lido_status lido_workers_restart(void);
 
@@ -82,8 +82,8 @@ LIDO_API bool lido_worker_stopping(const lido_worker *worker);
 LIDO_API int lido_worker_stop_descriptor(const lido_worker *worker);
 
 /* Takes the next connection that comes: its descriptor, which blocks, is closed on exec, and is the caller's. -1: the
- * worker is to stop, there is no listener, or nothing can wait here. Waits. From any thread; of a loop's tasks, from one
- * at a time. */
+ * worker is to stop, there is no listener, or nothing can wait here. Waits. From any thread; of a loop's tasks, from
+ * one at a time. */
 LIDO_API int lido_worker_accept(lido_worker *worker);
 
 /* A request is done: counts for max_requests. */

@@ -1,5 +1,6 @@
 /* Turns that processes take one after another, in the order in which they asked: a parent's workers that write to one
- * SQLite file. In each process one connection at a time asks, for its writers have a queue of their own (core/writer.h).
+ * SQLite file. In each process one connection at a time asks, for its writers have a queue of their own
+ * (core/writer.h).
  *
  * It is a courtesy: the file's own locks are what keeps writers apart. Those are not fair, and who finds them taken
  * looks again after an interval; here who is next is woken, once. Who dies with the turn, or while it waits, is
@@ -35,9 +36,9 @@ typedef enum lido__turn_outcome {
 /* Takes the turn, waiting for it until the deadline. `must_stop` is asked now and then. */
 lido__turn_outcome lido__shared_turn_take(lido__shared_turn *turn, int64_t deadline, bool (*must_stop)(void *argument),
                                           void *argument);
-/* Gives it to the next. By the process that took it. `more`: it is about to ask again; then it may keep the turn for some
- * milliseconds, in which it asks for it without waiting, for to go from process to process costs about as much as a
- * commit. */
+/* Gives it to the next. By the process that took it. `more`: it is about to ask again; then it may keep the turn for
+ * some milliseconds, in which it asks for it without waiting, for to go from process to process costs about as much as
+ * a commit. */
 void lido__shared_turn_give(lido__shared_turn *turn, bool more);
 
 #endif

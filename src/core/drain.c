@@ -55,8 +55,8 @@ static void name_holders(lido_engine *engine, char *text, size_t size) {
         lido__pool_name_holders(&engine->writer.pool, text, size);
 }
 
-/* Looks now and then, for who ends has nobody to tell. `cancels`: what runs is cancelled each time, for a session may be
- * between two statements. Whether all have ended. */
+/* Looks now and then, for who ends has nobody to tell. `cancels`: what runs is cancelled each time, for a session may
+ * be between two statements. Whether all have ended. */
 static bool wait_for_all(lido_engine *engine, int64_t deadline, bool cancels) {
     for (int64_t pause_ms = LOOK_LEAST_MS;; pause_ms = pause_ms < LOOK_MOST_MS ? 2 * pause_ms : LOOK_MOST_MS) {
         if (in_use(engine) == 0)

@@ -5,8 +5,8 @@
  *
  *     STARTING --ready--> READY --told to stop--> STOPPING --> gone
  *
- * One that goes out of any other state than STOPPING has died. Only spawn.c forks, and only supervisor.c moves a child from
- * one state to the next. All of it is the business of the one thread that called lido_workers_run. */
+ * One that goes out of any other state than STOPPING has died. Only spawn.c forks, and only supervisor.c moves a child
+ * from one state to the next. All of it is the business of the one thread that called lido_workers_run. */
 #ifndef LIDO_PROCESS_SUPERVISOR_H
 #define LIDO_PROCESS_SUPERVISOR_H
 
@@ -44,7 +44,7 @@ typedef struct lido__seat {
 
 typedef struct lido__supervisor {
     lido_manager *manager;
-    lido_workers workers; /* with the defaults filled in */
+    lido_workers workers;                          /* with the defaults filled in */
     lido__shared_turn *turns[LIDO_DATABASES_MOST]; /* to write to a SQLite file; NULL: that database is none */
     int *listeners;
     int listener_count;

@@ -1,5 +1,5 @@
-/* The manager where a process forks in the middle of something, where many threads ask for it at once, and where a worker
- * is closed while its sessions are at it. */
+/* The manager where a process forks in the middle of something, where many threads ask for it at once, and where a
+ * worker is closed while its sessions are at it. */
 #include "child.h"
 
 #include <pthread.h>

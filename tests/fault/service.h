@@ -1,5 +1,5 @@
-/* A service for the tests of workers: a parent process that runs them, and clients. Each request is a connection with one
- * letter, which the worker answers with its process id:
+/* A service for the tests of workers: a parent process that runs them, and clients. Each request is a connection with
+ * one letter, which the worker answers with its process id:
  *
  *     i  inserts a row into `requests`, in a transaction, before it answers
  *     p  just answers

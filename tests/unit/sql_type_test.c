@@ -11,9 +11,10 @@
 
 static void every_c_type_has_its_sql_type(void **state) {
     (void)state;
-    static const char *const expected[] = {"boolean", "integer",     "integer", "integer", "bigint",           "bigint",
-                                           "bigint",  "bigint",      "bigint",  "real",    "double precision", "text",
-                                           "uuid",    "timestamptz", "bytea",   "jsonb",   "numeric"};
+    static const char *const expected[] = {
+        "boolean", "integer",     "integer", "integer", "integer", "integer",          "bigint",
+        "bigint",  "bigint",      "bigint",  "bigint",  "real",    "double precision", "text",
+        "uuid",    "timestamptz", "bytea",   "jsonb",   "numeric"};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_string_equal(lido__sql_type((lido_target_kind)i, LIDO__POSTGRESQL), expected[i]);
     assert_string_equal(lido__sql_type(LIDO_TARGET_BYTES, LIDO__SQLITE), "blob");
