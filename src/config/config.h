@@ -76,7 +76,7 @@ typedef struct lido__config {
     bool regexp_strict;
     const char *offload; /* one of the known words */
 
-    struct lido__shared_turn *write_turn; /* SQLite: shared with the other workers, which made it; NULL: there are none */
+    struct lido__shared_turn *write_turn; /* SQLite: made by the parent, for its workers; NULL: there is none */
 
     const char *display; /* the URL in its canonical form, without password and query; for errors */
     size_t setting_count;
