@@ -118,14 +118,14 @@ static glance glance_at(size_t count, const lido_value *values) {
     glance seen = {false, false, false};
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        seen.named = seen.named || values[i].name != NULL;
+        seen.named |= values[i].name != NULL;
         if (lido__kind_is_plain(values[i].kind))
             continue;
         seen.odd = true;
         if (!lido__kind_has_bytes(values[i].kind))
             continue;
         bytes += values[i].size;
-        seen.large = seen.large || values[i].size > little || bytes > little;
+        seen.large |= values[i].size > little || bytes > little;
     }
     return seen;
 }
