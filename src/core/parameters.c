@@ -130,7 +130,8 @@ static glance glance_at(size_t count, const lido_value *values) {
     return seen;
 }
 
-bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
+bool lido__parameters_arrange_others(lido_session *session, const lido__sql *sql, size_t count,
+                                     const lido_value **values) {
     if (count > 0 && *values == NULL)
         return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
                                     "the statement got %zu parameter%s, and the pointer to the values is NULL", count,
