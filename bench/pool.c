@@ -31,8 +31,8 @@ typedef struct job {
 static bool take_and_give(bench_shift *shift, job *my, size_t operations) {
     lido__pool *pool = &my->engine->pool;
     const lido__lease lease = {.holder = shift, .owner = lido__await_self(), .file = __FILE__, .line = __LINE__};
+    lido_error error = LIDO_ERROR_INIT; /* once, as a session has its own: it is large */
     for (size_t i = 0; i < operations; i++) {
-        lido_error error = LIDO_ERROR_INIT;
         lido__connection *connection = lido__pool_acquire(pool, &lease, &error);
         if (connection == NULL)
             return bench_fail_lido(&shift->context, &error);

@@ -33,10 +33,16 @@ static void order_put_first(lido__statement_cache *cache, lido__cached_statement
     cache->newest = statement;
 }
 
+static bool is_of(const lido__cached_statement *statement, const lido__sql *sql) {
+    if (statement->sql == sql)
+        return true;
+    return statement->hash == sql->hash && statement->size == sql->size &&
+           memcmp(statement->text, sql->text, sql->size) == 0;
+}
+
 lido__cached_statement *lido__statement_cache_find(lido__statement_cache *cache, const lido__sql *sql) {
     lido__cached_statement *statement = *bucket_of(cache, sql->hash);
-    while (statement != NULL && (statement->hash != sql->hash || statement->size != sql->size ||
-                                 memcmp(statement->text, sql->text, sql->size) != 0))
+    while (statement != NULL && !is_of(statement, sql))
         statement = statement->chain;
     if (statement != NULL && statement != cache->newest) {
         order_unlink(cache, statement);
@@ -50,6 +56,7 @@ bool lido__statement_cache_add(lido__statement_cache *cache, lido__cached_statem
     if (statement->text == NULL)
         return false;
     memcpy(statement->text, sql->text, sql->size + 1);
+    statement->sql = sql->stays ? sql : NULL;
     statement->size = sql->size;
     statement->hash = sql->hash;
     lido__cached_statement **bucket = bucket_of(cache, sql->hash);

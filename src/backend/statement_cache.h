@@ -13,7 +13,8 @@
 typedef struct lido__cached_statement {
     uint64_t hash;
     size_t size;
-    char *text; /* own copy: the scanned SQL may be freed before the statement leaves */
+    char *text;           /* own copy: the scanned SQL may be freed before the statement leaves */
+    const lido__sql *sql; /* that, if it stays; only compared. NULL: it does not */
     struct lido__cached_statement *newer;
     struct lido__cached_statement *older;
     struct lido__cached_statement *chain; /* of the same bucket */

@@ -51,17 +51,16 @@ bool lido__hold_rest(lido__connection *connection) {
 
 void lido__hold_go_on(lido__connection *connection) {
     uint64_t hold = atomic_load_explicit(&connection->hold, memory_order_relaxed);
-    while ((hold & RUNNING) == 0) {
-        if (cancels_in(hold) > 0) {
-            look_again_soon();
-            hold = atomic_load(&connection->hold);
-        } else {
-            /* What was told to stop has stopped, and nobody can tell anything to until it runs again. */
-            atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
-            if (atomic_compare_exchange_weak(&connection->hold, &hold, hold | RUNNING))
-                break;
-        }
+    if ((hold & RUNNING) != 0)
+        return;
+    while (cancels_in(hold) > 0) {
+        look_again_soon();
+        hold = atomic_load(&connection->hold);
     }
+    /* What was told to stop has stopped, and nobody can tell anything to until it runs again: nor does anybody change
+     * the word, so it is simply written. */
+    atomic_store_explicit(&connection->stop, false, memory_order_relaxed);
+    atomic_store_explicit(&connection->hold, hold | RUNNING, memory_order_release);
 }
 
 static void read_holder(const lido__connection *connection, lido__holding *holding) {

@@ -118,19 +118,20 @@ static glance glance_at(size_t count, const lido_value *values) {
     glance seen = {false, false, false};
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++) {
-        seen.named = seen.named || values[i].name != NULL;
+        seen.named |= values[i].name != NULL;
         if (lido__kind_is_plain(values[i].kind))
             continue;
         seen.odd = true;
         if (!lido__kind_has_bytes(values[i].kind))
             continue;
         bytes += values[i].size;
-        seen.large = seen.large || values[i].size > little || bytes > little;
+        seen.large |= values[i].size > little || bytes > little;
     }
     return seen;
 }
 
-bool lido__parameters_arrange(lido_session *session, const lido__sql *sql, size_t count, const lido_value **values) {
+bool lido__parameters_arrange_others(lido_session *session, const lido__sql *sql, size_t count,
+                                     const lido_value **values) {
     if (count > 0 && *values == NULL)
         return lido__session_refuse(session, LIDO_ERROR_MISUSE, sql->text,
                                     "the statement got %zu parameter%s, and the pointer to the values is NULL", count,

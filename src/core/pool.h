@@ -57,13 +57,15 @@ typedef struct lido__pool {
     lido__pool_waiter *oldest;
     lido__pool_waiter *newest;
     atomic_int waiting;
-    atomic_int looks_pay; /* whether looking again before queueing has been worth it; see pool.c */
 
     bool down;
     bool probing;       /* one is at it */
     int failures;       /* in a row */
     int64_t down_until; /* when the next may probe */
     lido_error reason;  /* why the last attempt failed */
+
+    atomic_int looks_pay; /* whether looking again before queueing has been worth it; see pool.c. Away from what is read
+                           * by all: those who find nothing idle write it all the time */
 
     lido_pool_stats stats; /* its counters; lido__pool_read_stats adds those of the connections */
 

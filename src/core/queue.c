@@ -375,13 +375,15 @@ static bool run_where_it_can(lido_session *session, lido__batch *batch) {
     }
 }
 
-/* A task that was cancelled begins nothing more; and outside a task, a loop's thread must not wait. */
-static bool may_run(lido_session *session, const lido__batch *batch) {
-    if (lido__await_may_wait(&session->error))
-        return true;
+static bool refuse_to_wait(lido_session *session, const lido__batch *batch) {
     queue_failed(session, last_of(batch));
     session->lost = true; /* a savepoint makes it no better */
     return false;
+}
+
+/* A task that was cancelled begins nothing more; and outside a task, a loop's thread must not wait. */
+static inline bool may_run(lido_session *session, const lido__batch *batch) {
+    return lido__await_may_wait(&session->error) || refuse_to_wait(session, batch);
 }
 
 /* What follows from how the batch ended. The connection may have been handed on with a group's commit. */
@@ -389,7 +391,8 @@ static void note_end(lido_session *session, const lido__batch *batch, bool done)
     const lido__connection *connection = session->connection;
     if (!session->options.autocommit) {
         session->wrote = session->wrote || writes(batch);
-        count_savepoints(session, batch);
+        if (batch->count > 1 || batch->operations->kind != LIDO__STATEMENT)
+            count_savepoints(session, batch);
     }
     if (!done) {
         blame_transaction_timeout(session);

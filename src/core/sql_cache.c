@@ -41,6 +41,7 @@ static lido__sql *insert(lido__sql_cache *cache, lido__sql *sql, bool *loose) {
     *loose = true;
     if (atomic_load(&cache->bytes) + sql->size > LIDO__SQL_CACHE_BYTES_MOST)
         return sql;
+    sql->stays = true; /* before others see it */
     for (size_t probe = 0; probe < PROBES_MOST; probe++) {
         lido__sql *there = NULL;
         if (atomic_compare_exchange_strong(slot_at(cache, sql->hash, probe), &there, sql)) {
@@ -54,6 +55,7 @@ static lido__sql *insert(lido__sql_cache *cache, lido__sql *sql, bool *loose) {
             return there;
         }
     }
+    sql->stays = false;
     return sql;
 }
 

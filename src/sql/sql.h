@@ -45,6 +45,7 @@ typedef struct lido__sql {
     lido__sql_kind kind;
     bool changes_rows;      /* INSERT, UPDATE, DELETE, REPLACE: all or nothing within a transaction, too */
     bool many;              /* another statement follows a semicolon */
+    bool stays;             /* the engine keeps it as long as it has connections */
     size_t parameter_count; /* how many values it takes: the highest number, or the count of different names */
     const char **names;     /* of :name parameters, in order of first appearance; NULL if they have no names */
     lido__sql_habits *habits;

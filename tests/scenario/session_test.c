@@ -170,6 +170,28 @@ static void story_of_closing(lido_engine *engine) {
     saw_items(engine);
 }
 
+/* The memory of the one serves the other. */
+static void story_of_a_session_after_one_that_went_wrong(lido_engine *engine) {
+    make_items(engine);
+    lido_session *first = lido_session_open(engine, &(lido_session_options){.isolation = LIDO_SERIALISABLE});
+    insert(first, 1);
+    lido_savepoint_begin(first);
+    lido_rows *left_open = lido_query(first, "SELECT id FROM items");
+    lido_query(first, "SELECT id, name FROM items");
+    saw("row %d", (int)lido_next(left_open));
+    lido_send(first, "INSERT INTO items VALUES (2, 'chair')");
+    lido_exec(first, "INSERT INTO nowhere VALUES (3)");
+    saw("first: failed %d", (int)lido_failed(first));
+    saw("close: %s", lido_status_name(lido_session_close(first)));
+    lido_session *second = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    saw("second: failed %d, \"%s\"", (int)lido_failed(second), lido_error_of(second)->message);
+    insert(second, 4);
+    lido_rows *rows = lido_query(second, "SELECT id FROM items");
+    saw("rows %d, columns %d", (int)lido_row_count(rows), (int)lido_column_count(rows));
+    saw("close: %s", lido_status_name(lido_session_close(second)));
+    saw_items(engine);
+}
+
 static void story_of_closing_with_nothing_open(lido_engine *engine) {
     make_items(engine);
     lido_session *db = lido_session_open(engine, NULL);
@@ -366,6 +388,14 @@ int main(void) {
          "rolled back\n"
          "rolled back\n"
          "stands: 2\n"},
+        {"a session opened after one that went wrong knows nothing of it", story_of_a_session_after_one_that_went_wrong,
+         "row 1\n"
+         "first: failed 1\n"
+         "close: rolled back\n"
+         "second: failed 0, \"\"\n"
+         "rows 1, columns 1\n"
+         "close: ok\n"
+         "stands: 4\n"},
         {"closing, committing and rolling back with nothing open", story_of_closing_with_nothing_open,
          "never used: ok\n"
          "commit: ok\n"
