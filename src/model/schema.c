@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <lido/statement.h>
 
@@ -162,9 +163,53 @@ static bool has_circle(const lido__ddl *ddl) {
     return false;
 }
 
+static bool is_dropped(const schema_work *work, const lido__plan *besides, const char *table) {
+    for (size_t i = 0; i < work->ddl.count; i++) {
+        const lido__plan *plan = work->ddl.plans[i];
+        bool same_schema = strcmp(plan->schema != NULL ? plan->schema : "main",
+                                  besides->schema != NULL ? besides->schema : "main") == 0;
+        if (same_schema && strcasecmp(plan->table_name, table) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool refuse_dropping(schema_work *work, const lido__plan *plan, const char *other) {
+    lido_error *error = &work->session->error;
+    lido__fault(error, LIDO_ERROR_OTHER, "cannot drop table %s because table %s refers to it", plan->table_name, other);
+    lido__fault_hint(error, "drop that table, too, or its reference");
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "2BP01"); /* what PostgreSQL says */
+    lido__fault_field(error->table, sizeof error->table, other);
+    lido__session_fail(work->session, "dropping tables");
+    return false;
+}
+
+/* SQLite would delete, or change, what refers to a table's rows, if its reference says so. */
+static bool is_free(schema_work *work, const lido__plan *plan) {
+    const char *schema = plan->schema != NULL ? plan->schema_quoted : "main";
+    const char *sql = lido__arena_format(&work->arena,
+                                         "SELECT DISTINCT t.name FROM %s.sqlite_schema t JOIN"
+                                         " pragma_foreign_key_list(t.name, $2) r WHERE t.type = 'table' AND"
+                                         " r.\"table\" = $1 COLLATE NOCASE",
+                                         schema);
+    const lido_value parameters[] = {lido_value_text(plan->table_name),
+                                     lido_value_text(plan->schema != NULL ? plan->schema : "main")};
+    if (sql == NULL)
+        return fail(work, "dropping tables");
+    lido_rows *rows = lido_queryv(work->session, sql, 2, parameters);
+    bool is_free = true;
+    while (is_free && lido_next(rows))
+        is_free = is_dropped(work, plan, lido_get_text(rows, 0)) || refuse_dropping(work, plan, lido_get_text(rows, 0));
+    lido_rows_close(rows);
+    return is_free && !work->session->failed;
+}
+
 /* A table's rows are deleted with it, and references to them are looked at: in a circle, when all are gone. */
 static void drop_on_sqlite(schema_work *work) {
     bool circle = has_circle(&work->ddl);
+    for (size_t i = 0; i < work->ddl.count; i++)
+        if (work->there[i] && !is_free(work, work->ddl.plans[i]))
+            return;
     if (circle)
         lido_execv(work->session, "PRAGMA defer_foreign_keys = ON", 0, NULL);
     for (size_t i = work->ddl.count; i-- > 0;) {

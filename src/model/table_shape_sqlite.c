@@ -108,10 +108,11 @@ static void read_key(lido__shape_reader *reader, const lido__plan *plan, lido__t
 }
 
 static void read_columns(lido__shape_reader *reader, const lido__plan *plan, lido__table_shape *shape) {
-    lido_rows *rows = ask(reader,
-                          "SELECT name, type, NOT \"notnull\", dflt_value FROM pragma_table_xinfo($1, $2) WHERE hidden"
-                          " <> 1 ORDER BY cid",
-                          plan);
+    lido_rows *rows =
+        ask(reader,
+            "SELECT name, lower(type), NOT \"notnull\", dflt_value FROM pragma_table_xinfo($1, $2) WHERE hidden"
+            " <> 1 ORDER BY cid",
+            plan);
     while (lido_next(rows)) {
         lido__shape_column *column =
             lido__shape_add(reader, &shape->columns, &shape->column_count, sizeof *shape->columns);
@@ -137,7 +138,7 @@ static void read_columns(lido__shape_reader *reader, const lido__plan *plan, lid
 static void read_indexes(lido__shape_reader *reader, const lido__plan *plan, lido__table_shape *shape) {
     lido_rows *rows = ask(reader,
                           "SELECT l.seq, l.name, l.\"unique\", l.partial, i.name FROM pragma_index_list($1, $2) l JOIN"
-                          " pragma_index_info(l.name, $2) i WHERE l.origin <> 'pk' ORDER BY l.seq, i.seqno",
+                          " pragma_index_info(l.name, $2) i WHERE l.origin <> 'pk' ORDER BY l.name, i.seqno",
                           plan);
     while (lido_next(rows)) {
         lido__shape_index *index = lido__shape_index_of(reader, shape, lido_get_int64(rows, 0));

@@ -64,6 +64,8 @@ static void story_of_uniqueness(lido_engine *engine) {
           postgres ? "items_code_key" : "");
     tells(wrong(db, "INSERT INTO items (id, name, a, b) VALUES (2, 'chair', 1, 1)"), "items", "", "",
           postgres ? "items_a_b_key" : "");
+    lido_exec(db, "CREATE UNIQUE INDEX names ON items (name)");
+    tells(wrong(db, "INSERT INTO items (id, name) VALUES (2, 'lamp')"), "items", "name", "", "names");
     lido_exec(db, "CREATE UNIQUE INDEX small_names ON items (lower(name))");
     tells(wrong(db, "INSERT INTO items (id, name) VALUES (2, 'LAMP')"), postgres ? "items" : "", "", "", "small_names");
     saw("retryable %d", lido_error_of(db)->retryable);
@@ -291,7 +293,7 @@ int main(void) {
     const scenario scenarios[] = {
         {"keys that are there already", story_of_uniqueness,
          "unique violation 23505\nunique violation 23505\nunique violation 23505\nunique violation 23505\n"
-         "retryable 0\n"},
+         "unique violation 23505\nretryable 0\n"},
         {"references to nothing, and to what goes away", story_of_foreign_keys,
          "foreign key violation 23503\nforeign key violation 23503\n"
          "foreign key violation 23503\nforeign key violation 23503\n"},

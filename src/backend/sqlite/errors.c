@@ -81,9 +81,9 @@ static meaning meaning_of(int code, const char *message, bool preparing) {
     return meaning_of_plain_error(message, preparing);
 }
 
-/* "UNIQUE constraint failed: items.name" names table and column; with several columns, the table alone is
- * certain; "… failed: index 'x'" and "CHECK constraint failed: x" name the constraint. */
-static void tell_constraint(const char *message, lido_error *error) {
+/* "UNIQUE constraint failed: items.name" names table and column, but not itself; with several columns, the table alone
+ * is certain; "… failed: index 'x'" and "CHECK constraint failed: x" name the constraint. */
+static void tell_constraint(sqlite3 *handle, int code, const char *message, lido_error *error) {
     const char *subject = strstr(message, " constraint failed: ");
     if (subject == NULL)
         return;
@@ -96,11 +96,14 @@ static void tell_constraint(const char *message, lido_error *error) {
             error->constraint[strlen(error->constraint) - 1] = '\0';
         return;
     }
-    char table[sizeof error->table + 8]; /* so that the cutting below sees that there was more */
+    char columns[2000]; /* for asking the connection makes the message another; longer ones are not found */
+    char table[256];
+    snprintf(columns, sizeof columns, "%s", subject);
     snprintf(table, sizeof table, "%.*s", (int)(dot - subject), subject);
     lido__fault_field(error->table, sizeof error->table, table);
     if (strchr(subject, ',') == NULL)
         lido__fault_field(error->column, sizeof error->column, dot + 1);
+    lido__sqlite_name_constraint(handle, code, table, columns, error);
 }
 
 bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error) {
@@ -126,6 +129,6 @@ bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing,
     error->native_code = code;
     lido__fault_field(error->sqlstate, sizeof error->sqlstate, connection->timed_out ? "57014" : meant.sqlstate);
     if ((code & 0xff) == SQLITE_CONSTRAINT)
-        tell_constraint(message, error);
+        tell_constraint(connection->handle, code, message, error);
     return false;
 }

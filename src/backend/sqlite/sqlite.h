@@ -64,6 +64,10 @@ typedef struct sqlite_connection {
  * from reading the SQL, not from running it. Returns false. */
 bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
 
+/* Finds out which unique constraint or key of `table` the code is about, and puts its name into *error, if it has one.
+ * `columns` are as in SQLite's message. The connection's own message is another one afterwards. */
+void lido__sqlite_name_constraint(sqlite3 *handle, int code, const char *table, const char *columns, lido_error *error);
+
 /* Binds the values; false with *error set. They must live until the statement is reset. */
 bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statement, size_t count,
                        const lido_value *values, lido_error *error);
