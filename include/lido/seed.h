@@ -1,5 +1,5 @@
-/* Seeds: the rows that a database starts with. They go in once, in the order of their references, all or nothing; seeded
- * again they change nothing. docs/seeds.md tells it at length. */
+/* Seeds: the rows that a database starts with. They go in once, in the order of their references, all or nothing;
+ * seeded again they change nothing. docs/seeds.md tells it at length. */
 #ifndef LIDO_SEED_H
 #define LIDO_SEED_H
 

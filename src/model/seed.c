@@ -132,13 +132,18 @@ static bool make_room(ordering *of) {
     return true;
 }
 
-/* The plan needs what goes into the table of that identity. `target` may be NULL for the sake of such as cannot wait. */
+/* What may not wait needs all rows of another table; of its own, those that do not need others of it in turn. */
+static bool comes_first(const lido__seed_plan *plan, const lido__seed_plan *other) {
+    return other->table != plan->table ||
+           (other != plan && lido__seed_plan_has_levels(plan) && !lido__seed_plan_has_levels(other));
+}
+
+/* The plan needs what goes into the table of that identity. `target` is what may wait; NULL: nothing may. */
 static bool depend(ordering *of, size_t from, const char *identity, lido__seed_target *target) {
     const lido__seed_plan *plan = of->plans[from];
     bool may_wait = target != NULL && !target->in_key && plan->table->columns[target->column].nullable;
     for (size_t to = 0; to < of->count; to++) {
-        bool same_table = of->plans[to]->table == plan->table;
-        if (strcmp(of->plans[to]->table->identity, identity) != 0 || (same_table && !may_wait))
+        if (strcmp(of->plans[to]->table->identity, identity) != 0 || (!may_wait && !comes_first(plan, of->plans[to])))
             continue;
         if (!make_room(of))
             return false;

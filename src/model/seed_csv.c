@@ -1,5 +1,5 @@
-/* A CSV file as a source of seeds (RFC 4180): libcsv takes it apart, strictly; a line is given to it at a time, so that it
- * hands out one row at a time. An empty field is NULL, one in quotes is the empty text; blanks count.
+/* A CSV file as a source of seeds (RFC 4180): libcsv takes it apart, strictly; a line is given to it at a time, so that
+ * it hands out one row at a time. An empty field is NULL, one in quotes is the empty text; blanks count.
  *
  * Memory is bounded by the longest row: a field may have LIDO__SEED_VALUE_MOST bytes. */
 #include <csv.h>
@@ -244,6 +244,7 @@ static bool open_at_header(csv_source *csv, lido_error *error) {
         return false;
     skip_byte_order_mark(csv);
     int found = read_row(csv, error);
+    csv->base.line = found == 0 ? 0 : csv->base.line;
     if (found == 0)
         lido__seed_fault(&csv->base, error, NULL, "is empty: its first line names the columns");
     return found > 0 && check_row(csv, error);

@@ -1,5 +1,5 @@
-/* A JSON file as sources of seeds: an array of objects, of which jansson reads one at a time. Objects with the same keys
- * are a source, for what an object leaves out takes the column's default.
+/* A JSON file as sources of seeds: an array of objects, of which jansson reads one at a time. Objects with the same
+ * keys are a source, for what an object leaves out takes the column's default.
  *
  * Memory is bounded by the largest object, which may have LIDO__SEED_VALUE_MOST bytes. */
 #include <errno.h>
@@ -24,7 +24,9 @@ typedef struct json_source {
     bool began;     /* the array has */
     json_t *row;    /* the current one */
     char **dumped;  /* its values that are JSON, as text; for each column */
-    char **ways;    /* to each column's value: keys, each ended by a NUL, and one more NUL */
+    lido__seed_is_reference *is_reference;
+    const void *context;
+    char **ways; /* to each column's value: keys, each ended by a NUL, and one more NUL */
 } json_source;
 
 static int read_letter(json_source *json) {
@@ -162,8 +164,7 @@ static bool open_file(lido__seed_source *source, lido_error *error) {
 
 /* Goes through the keys of an object, those of referenced rows in their place. */
 typedef struct shape {
-    lido__seed_is_reference *is_reference;
-    const void *context;
+    const json_source *json;
     size_t count;
     char *columns[LIDO__SEED_COLUMNS_MOST];
     char *ways[LIDO__SEED_COLUMNS_MOST];
@@ -175,6 +176,12 @@ static void empty_shape(shape *shape_of) {
         free(shape_of->ways[i]);
     }
     shape_of->count = 0;
+}
+
+/* Whether a value is a row that is referred to: then its keys count, and not it. */
+static bool is_row(const json_source *json, const char *key, json_t *value, size_t before) {
+    return json_is_object(value) && json_object_size(value) > 0 &&
+           (before > 0 || json->is_reference(json->context, key));
 }
 
 /* `way` has a NUL behind each key already. */
@@ -205,9 +212,7 @@ static const char *add_keys(shape *into, json_t *object, char *way, size_t befor
         if (before + size > WAY_MOST || depth == DEPTH_MOST)
             return "its keys are too long, or nested too deeply";
         memcpy(way + before, key, size);
-        bool nested = json_is_object(value) && json_object_size(value) > 0 &&
-                      (depth > 0 || into->is_reference(into->context, key));
-        if (nested)
+        if (is_row(into->json, key, value, before))
             problem = add_keys(into, value, way, before + size, depth + 1);
         else
             problem = add_column(into, way, before + size);
@@ -224,20 +229,31 @@ static json_t *value_at(json_t *row, const char *way) {
     return value;
 }
 
-/* How many values the row has, counting those of referenced rows that the source goes into. */
-static size_t count_values(const json_source *json, json_t *row, char *way, size_t before) {
+static bool has_way(const json_source *json, const char *way, size_t size, size_t likely) {
+    size_t columns = json->base.column_count;
+    for (size_t i = 0; i < columns; i++) {
+        size_t at = (likely + i) % columns;
+        if (strlen(json->base.columns[at]) + 1 == size && memcmp(json->ways[at], way, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Counts the row's values, those of referenced rows in their place; SIZE_MAX if one is not the source's. */
+static size_t count_values(const json_source *json, json_t *object, char *way, size_t before, size_t count) {
     const char *key;
     json_t *value;
-    size_t count = 0;
-    json_object_foreach(row, key, value) {
-        size_t size = strlen(key) + 1;
-        bool nested = false;
-        if (json_is_object(value) && before + size <= WAY_MOST) {
-            memcpy(way + before, key, size);
-            for (size_t i = 0; i < json->base.column_count && !nested; i++) /* longer than this: it goes into it */
-                nested = memcmp(json->ways[i], way, before + size) == 0 && json->ways[i][before + size] != '\0';
-        }
-        count += nested ? count_values(json, value, way, before + size) : 1;
+    json_object_foreach(object, key, value) {
+        size_t size = before + strlen(key) + 1;
+        if (size > WAY_MOST)
+            return SIZE_MAX;
+        memcpy(way + before, key, size - before);
+        if (is_row(json, key, value, before))
+            count = count_values(json, value, way, size, count);
+        else
+            count = has_way(json, way, size, count) ? count + 1 : SIZE_MAX;
+        if (count == SIZE_MAX)
+            return SIZE_MAX;
     }
     return count;
 }
@@ -245,10 +261,7 @@ static size_t count_values(const json_source *json, json_t *row, char *way, size
 /* Whether the current object has the source's keys, and no others. */
 static bool is_of_shape(const json_source *json) {
     char way[WAY_MOST];
-    for (size_t i = 0; i < json->base.column_count; i++)
-        if (value_at(json->row, json->ways[i]) == NULL)
-            return false;
-    return count_values(json, json->row, way, 0) == json->base.column_count;
+    return count_values(json, json->row, way, 0, 0) == json->base.column_count;
 }
 
 /* ---- Values ---- */
@@ -354,6 +367,8 @@ static json_source *make_shaped(json_source *file, shape *keys, lido_error *erro
     memcpy(json->ways, keys->ways, keys->count * sizeof *keys->ways);
     json->base.column_count = keys->count;
     json->base.in_file = file->base.in_file;
+    json->is_reference = file->is_reference;
+    json->context = file->context;
     keys->count = 0;
     return json;
 }
@@ -396,8 +411,9 @@ static lido__seed_source *split(lido__seed_source *source, lido__seed_is_referen
         lido__fault_memory(error, "reading seeds");
         return NULL;
     }
-    keys->is_reference = is_reference;
-    keys->context = context;
+    keys->json = file;
+    file->is_reference = is_reference;
+    file->context = context;
     bool good = open_file(source, error);
     while (good && (found = read_object(file, error)) > 0) {
         good = add_shape(file, keys, &shapes, error);

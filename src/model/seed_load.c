@@ -47,7 +47,8 @@ static bool tell_place(lido__seeding *seeding, const lido__seed_plan *plan, bool
     int64_t row = 0;
     int64_t line = 0;
     char name[sizeof error->column];
-    lido__fault_field(name, sizeof name, column);
+    /* SQLite names a column for a key that is there already, PostgreSQL the key; the message has either. */
+    lido__fault_field(name, sizeof name, error->category != LIDO_ERROR_UNIQUE ? column : NULL);
     if (number > 0)
         lido__seed_feed_locate(plan, ordinal, number, &row, &line);
     lido__seed_fault_place(plan->source, error, line, row, name[0] != '\0' ? name : NULL);
@@ -311,7 +312,7 @@ static bool update_known(lido__seeding *seeding, const lido__seed_plan *plan) {
     int64_t changed = 0;
     if (!seeding->options.update)
         return true;
-    lido__seed_sql_update(plan, type_of(seeding), false, &sql);
+    lido__seed_sql_update(plan, type_of(seeding), false, LIDO__SEED_ANY, &sql);
     bool done = run_for_rows(seeding, plan, &sql, &changed);
     seeding->counts.updated += changed;
     return done;
@@ -339,18 +340,24 @@ static int64_t count_staged(lido__seeding *seeding, const lido__seed_plan *plan)
     return text != NULL ? lido_query_valuev(seeding->session, text, 0, NULL).as.integer : 0;
 }
 
-static bool load_staged(lido__seeding *seeding, lido__seed_plan *plan) {
+/* So that it is known later which rows are to be mended, and which of those were counted. */
+static bool mark_rows(lido__seeding *seeding, const lido__seed_plan *plan) {
     lido__buffer sql = LIDO__BUFFER_INIT;
+    lido__seed_sql_mark_new(plan, type_of(seeding), &sql);
+    if (!run(seeding, &sql) || !seeding->options.update)
+        return !lido_failed(seeding->session);
+    lido__seed_sql_mark_changed(plan, type_of(seeding), &sql);
+    return sql.size == 0 || run(seeding, &sql);
+}
+
+static bool load_staged(lido__seeding *seeding, lido__seed_plan *plan) {
     int64_t updated_before = seeding->counts.updated;
     int64_t inserted;
     if (!stage(seeding, plan) || !check_duplicates(seeding, plan) || !check_lookups(seeding, plan, false, false))
         return false;
     int64_t rows = count_staged(seeding, plan);
-    if (lido__seed_plan_waits(plan) && !seeding->options.update) {
-        lido__seed_sql_drop_known(plan, type_of(seeding), &sql);
-        if (!run(seeding, &sql))
-            return false;
-    }
+    if (lido__seed_plan_waits(plan) && !mark_rows(seeding, plan))
+        return false;
     if (!update_known(seeding, plan) || !insert_new(seeding, plan, &inserted))
         return false;
     seeding->counts.inserted += inserted;
@@ -373,15 +380,25 @@ bool lido__seed_load(lido__seeding *seeding, lido__seed_plan *plan) {
     return good;
 }
 
-bool lido__seed_mend(lido__seeding *seeding, lido__seed_plan *plan) {
+static bool mend(lido__seeding *seeding, const lido__seed_plan *plan, lido__seed_mark mark, int64_t *changed) {
     lido__buffer sql = LIDO__BUFFER_INIT;
+    lido__seed_sql_update(plan, type_of(seeding), true, mark, &sql);
+    return run_for_rows(seeding, plan, &sql, changed);
+}
+
+bool lido__seed_mend(lido__seeding *seeding, lido__seed_plan *plan) {
     int64_t changed;
     if (!lido__seed_plan_waits(plan))
         return true;
-    if (!check_lookups(seeding, plan, true, false))
+    if (!check_lookups(seeding, plan, true, false) || !mend(seeding, plan, LIDO__SEED_NEW, &changed))
         return false;
-    lido__seed_sql_update(plan, type_of(seeding), true, &sql);
-    return run_for_rows(seeding, plan, &sql, &changed);
+    if (!seeding->options.update)
+        return true;
+    if (!mend(seeding, plan, LIDO__SEED_CHANGED, &changed) || !mend(seeding, plan, LIDO__SEED_UNMARKED, &changed))
+        return false;
+    seeding->counts.updated += changed;
+    seeding->counts.unchanged -= changed;
+    return true;
 }
 
 /* A sequence knows nothing of keys that were given, and would give them again. */

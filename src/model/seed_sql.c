@@ -1,16 +1,27 @@
-/* Statements for seeds. In all of them t is the table, s the staging table, and l1, l2, … are the rows that are referred
- * to by name. They read the same on both databases but for a word or two. */
+/* Statements for seeds. In all of them t is the table, s the staging table, and l1, l2, … are the rows that are
+ * referred to by name. They read the same on both databases but for a word or two. */
 #include "model/seed_sql.h"
 
 #include <string.h>
+
+#include "sql/hash.h"
 
 static void write_list(lido__buffer *sql, const char *separator, bool first) {
     if (!first)
         lido__buffer_text(sql, separator);
 }
 
+/* Of the columns' types, too: a statement that is prepared for a staging table is good for the next of that name. */
+static void write_name(const lido__seed_plan *plan, lido__buffer *sql) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < plan->place_count; i++)
+        hash = lido__hash_mix(hash, lido__hash_bytes(plan->places[i]->type, strlen(plan->places[i]->type)));
+    lido__buffer_format(sql, "lido_seed_%zu_%08x", plan->number, (unsigned)hash);
+}
+
 void lido__seed_sql_staging(const lido__seed_plan *plan, lido__database_type type, lido__buffer *sql) {
-    lido__buffer_format(sql, "%s.lido_seed_%zu", type == LIDO__SQLITE ? "temp" : "pg_temp", plan->number);
+    lido__buffer_text(sql, type == LIDO__SQLITE ? "temp." : "pg_temp.");
+    write_name(plan, sql);
 }
 
 /* ---- Parts ---- */
@@ -85,8 +96,9 @@ static const char *affinity_of(const char *type) {
 
 void lido__seed_sql_create_staging(const lido__seed_plan *plan, lido__database_type type, lido__buffer *sql) {
     bool sqlite = type == LIDO__SQLITE;
-    lido__buffer_format(sql, "CREATE TEMPORARY TABLE lido_seed_%zu (lido_row %s", plan->number,
-                        sqlite ? "INTEGER PRIMARY KEY" : "bigint");
+    lido__buffer_text(sql, "CREATE TEMPORARY TABLE ");
+    write_name(plan, sql);
+    lido__buffer_format(sql, " (lido_mark smallint, lido_row %s", sqlite ? "INTEGER PRIMARY KEY" : "bigint");
     for (size_t i = 0; i < plan->place_count; i++)
         lido__buffer_format(sql, ", c%zu %s", i + 1,
                             sqlite ? affinity_of(plan->places[i]->type) : plan->places[i]->type);
@@ -136,24 +148,9 @@ static bool is_updated(const lido__seed_plan *plan, const lido__seed_target *tar
     return !target->in_key && !generated && target->waits == waiting;
 }
 
-void lido__seed_sql_update(const lido__seed_plan *plan, lido__database_type type, bool waiting, lido__buffer *sql) {
+/* " AND (t.price IS DISTINCT FROM s.c2 OR …)" */
+static void write_differences(const lido__seed_plan *plan, bool waiting, lido__buffer *sql) {
     bool first = true;
-    for (size_t i = 0; i < plan->target_count; i++) {
-        if (!is_updated(plan, &plan->targets[i], waiting))
-            continue;
-        if (first)
-            lido__buffer_format(sql, "UPDATE %s AS t SET ", plan->table->quoted);
-        write_list(sql, ", ", first);
-        lido__buffer_format(sql, "%s = ", plan->table->columns[plan->targets[i].column].quoted);
-        write_value(&plan->targets[i], sql);
-        first = false;
-    }
-    if (first)
-        return;
-    write_from(plan, type, sql);
-    lido__buffer_text(sql, " WHERE s.lido_row BETWEEN ? AND ? AND ");
-    write_match(plan, sql);
-    first = true;
     for (size_t i = 0; i < plan->target_count; i++) {
         if (!is_updated(plan, &plan->targets[i], waiting))
             continue;
@@ -164,13 +161,59 @@ void lido__seed_sql_update(const lido__seed_plan *plan, lido__database_type type
     lido__buffer_char(sql, ')');
 }
 
-void lido__seed_sql_drop_known(const lido__seed_plan *plan, lido__database_type type, lido__buffer *sql) {
-    lido__buffer_text(sql, "DELETE FROM ");
-    lido__seed_sql_staging(plan, type, sql);
-    lido__buffer_text(sql, " WHERE lido_row IN (SELECT s.lido_row");
+static bool updates_any(const lido__seed_plan *plan, bool waiting) {
+    for (size_t i = 0; i < plan->target_count; i++)
+        if (is_updated(plan, &plan->targets[i], waiting))
+            return true;
+    return false;
+}
+
+void lido__seed_sql_update(const lido__seed_plan *plan, lido__database_type type, bool waiting, lido__seed_mark mark,
+                           lido__buffer *sql) {
+    bool first = true;
+    if (!updates_any(plan, waiting))
+        return;
+    lido__buffer_format(sql, "UPDATE %s AS t SET ", plan->table->quoted);
+    for (size_t i = 0; i < plan->target_count; i++) {
+        if (!is_updated(plan, &plan->targets[i], waiting))
+            continue;
+        write_list(sql, ", ", first);
+        lido__buffer_format(sql, "%s = ", plan->table->columns[plan->targets[i].column].quoted);
+        write_value(&plan->targets[i], sql);
+        first = false;
+    }
     write_from(plan, type, sql);
-    lido__buffer_text(sql, " WHERE ");
+    lido__buffer_text(sql, " WHERE s.lido_row BETWEEN ? AND ? AND ");
+    if (mark == LIDO__SEED_UNMARKED)
+        lido__buffer_text(sql, "s.lido_mark IS NULL AND ");
+    else if (mark != LIDO__SEED_ANY)
+        lido__buffer_format(sql, "s.lido_mark = %d AND ", (int)mark);
+    write_match(plan, sql);
+    write_differences(plan, waiting, sql);
+}
+
+static void write_mark(const lido__seed_plan *plan, lido__database_type type, lido__seed_mark mark, lido__buffer *sql) {
+    lido__buffer_text(sql, "UPDATE ");
+    lido__seed_sql_staging(plan, type, sql);
+    lido__buffer_format(sql, " SET lido_mark = %d WHERE lido_row IN (SELECT s.lido_row", (int)mark);
+    write_from(plan, type, sql);
+}
+
+void lido__seed_sql_mark_new(const lido__seed_plan *plan, lido__database_type type, lido__buffer *sql) {
+    write_mark(plan, type, LIDO__SEED_NEW, sql);
+    lido__buffer_text(sql, " WHERE NOT ");
     write_known(plan, sql);
+    lido__buffer_char(sql, ')');
+}
+
+void lido__seed_sql_mark_changed(const lido__seed_plan *plan, lido__database_type type, lido__buffer *sql) {
+    if (!updates_any(plan, false))
+        return;
+    write_mark(plan, type, LIDO__SEED_CHANGED, sql);
+    lido__buffer_format(sql, " JOIN %s AS t ON ", plan->table->quoted);
+    write_match(plan, sql);
+    lido__buffer_text(sql, " WHERE s.lido_mark IS NULL");
+    write_differences(plan, false, sql);
     lido__buffer_char(sql, ')');
 }
 
