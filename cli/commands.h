@@ -6,5 +6,6 @@
 
 exit_status check_command(int argc, char **argv);
 exit_status query_command(int argc, char **argv);
+exit_status seed_command(int argc, char **argv);
 
 #endif

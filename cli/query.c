@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "output.h"
+#include "url.h"
 
 /* clang-format off */
 static const char help[] =
@@ -41,14 +42,6 @@ typedef struct request {
     size_t value_count;
     lido_value *values;
 } request;
-
-/* A scheme and "://" cannot begin a statement. Unknown schemes count too: the library refuses them in better words
- * than a database would, and a password in them is not taken for SQL and printed. */
-static bool is_url(const char *text) {
-    static const char scheme_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-_";
-    size_t scheme = strspn(text, scheme_characters);
-    return scheme > 0 && strncmp(text + scheme, "://", 3) == 0;
-}
 
 static exit_status read_options(request *query, int argc, char **argv) {
     static const struct option options[] = {

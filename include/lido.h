@@ -16,6 +16,7 @@
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/schema.h>
+#include <lido/seed.h>
 #include <lido/session.h>
 #include <lido/statement.h>
 #include <lido/task.h>

@@ -1,6 +1,6 @@
-/* Dependency order by two walks in depth. The first finds the strongly connected components (Tarjan, 1972): a dependency
- * that may wait has to only if both its ends are in the same one. The second is over the others, and a node is put down
- * when all that it needs is. */
+/* Dependency order by two walks in depth. The first finds the strongly connected components (Tarjan, 1972): a
+ * dependency that may wait has to only if both its ends are in the same one. The second is over the others, and a node
+ * is put down when all that it needs is. */
 #include "model/order.h"
 
 #include <stdint.h>

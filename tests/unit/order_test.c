@@ -91,7 +91,7 @@ static void what_may_wait_does_so_only_in_a_cycle(void **state) {
     has_order(3, "ab ba bc?", "a -> b -> a");
 }
 
-/* Of two tables the one with the higher rank may need the other, so that there is no cycle; the numbers are shuffled. */
+/* Of two tables the one with the higher rank may need the other, so there is no cycle; the numbers are shuffled. */
 static size_t draw_graph(uint64_t *chance, lido__dependency *edges) {
     size_t number[TABLES];
     for (size_t i = 0; i < TABLES; i++)
