@@ -4,6 +4,7 @@
 
 #include "report.h"
 
+exit_status bench_command(int argc, char **argv);
 exit_status check_command(int argc, char **argv);
 exit_status query_command(int argc, char **argv);
 exit_status seed_command(int argc, char **argv);

@@ -9,12 +9,14 @@
 
 /* clang-format off */
 static const char help[] =
-    "Usage: lido check [OPTION…] [URL]\n"
+    "Usage: lido bench [OPTION…] [URL] SQL [PARAM…]\n"
+    "       lido check [OPTION…] [URL]\n"
     "       lido query [OPTION…] [URL] SQL [PARAM…]\n"
     "       lido seed [OPTION…] [URL] DIR\n"
     "       lido COMMAND --help | --help | --version\n"
     "\n"
     "Commands:\n"
+    "  bench  loads the database with a statement of yours, and measures\n"
     "  check  connects, shows server, latency and settings, and warns of\n"
     "         more connections than the server allows\n"
     "  query  runs one statement and prints its rows as a table, CSV or JSON\n"
@@ -39,6 +41,8 @@ static exit_status run(int argc, char **argv) {
         print_help(stderr);
         return EXIT_USAGE;
     }
+    if (strcmp(argv[1], "bench") == 0)
+        return bench_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "check") == 0)
         return check_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "query") == 0)
@@ -51,7 +55,7 @@ static exit_status run(int argc, char **argv) {
         printf("lido %s\n", lido_version());
         return EXIT_DONE;
     }
-    return report_usage("lido", "'%s' is not a command; the commands are check, query and seed", argv[1]);
+    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query and seed", argv[1]);
 }
 
 int main(int argc, char **argv) {

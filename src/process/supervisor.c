@@ -125,11 +125,11 @@ static void describe_end(const child *at, int status, char *text, size_t size) {
         snprintf(text, size, "worker %d (process %d) ended", at->seat, (int)at->pid);
 }
 
-/* Whether they die too often. */
+/* Whether they die too often: the ring is full, this one in it, and its oldest was not long ago. */
 static bool count_death(supervisor *s, int64_t now) {
-    int64_t oldest = s->deaths[s->death_next];
     s->deaths[s->death_next] = now;
     s->death_next = (s->death_next + 1) % s->workers.crashes_most;
+    int64_t oldest = s->deaths[s->death_next];
     return oldest != 0 && now - oldest <= s->workers.crash_window_ms * 1000;
 }
 
