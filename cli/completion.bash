@@ -4,12 +4,13 @@ _lido() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=
     COMPREPLY=()
     case $previous in
-    --null | --workers) return ;;
+    --null | --seconds | --tasks | --threads | --workers) return ;;
     esac
     if ((COMP_CWORD == 1)); then
-        words='check query --help --version'
+        words='bench check query --help --version'
     elif [[ $current == -* ]]; then
         case ${COMP_WORDS[1]} in
+        bench) words='--json --read-only --seconds --tasks --then --threads --workers --help' ;;
         check) words='--json --workers --help' ;;
         query) words='--csv --json --null --read-only --table --help' ;;
         esac

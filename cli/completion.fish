@@ -1,13 +1,20 @@
 # Completion for lido in fish.
 
 complete -c lido -f
+complete -c lido -n __fish_use_subcommand -a bench -d 'load the database with a statement, and measure'
 complete -c lido -n __fish_use_subcommand -a check -d 'connect and show server, latency and settings'
 complete -c lido -n __fish_use_subcommand -a query -d 'run one statement and print its rows'
 complete -c lido -n __fish_use_subcommand -l version -d 'show the version'
 complete -c lido -l help -d 'show help'
-complete -c lido -n '__fish_seen_subcommand_from check query' -l json -d 'print JSON'
+complete -c lido -n '__fish_seen_subcommand_from bench check query' -l json -d 'print JSON'
 complete -c lido -n '__fish_seen_subcommand_from check' -l workers -x -d 'how many processes will use the database'
 complete -c lido -n '__fish_seen_subcommand_from query' -l csv -d 'print CSV with a header line'
 complete -c lido -n '__fish_seen_subcommand_from query' -l table -d 'print an aligned table'
 complete -c lido -n '__fish_seen_subcommand_from query' -l null -x -d 'a parameter that reads so is NULL'
 complete -c lido -n '__fish_seen_subcommand_from query' -l read-only -d 'refuse writes'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l workers -x -d 'how many processes'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l threads -x -d 'how many threads in each'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l tasks -x -d 'how many tasks in each thread'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l seconds -x -d 'how long'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l read-only -d 'only read'
+complete -c lido -n '__fish_seen_subcommand_from bench' -l then -d 'the next statement of the transaction'

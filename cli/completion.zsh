@@ -4,6 +4,7 @@
 _lido() {
     local -a commands
     commands=(
+        'bench:load the database with a statement, and measure'
         'check:connect and show server, latency and settings'
         'query:run one statement and print its rows'
     )
@@ -16,6 +17,12 @@ _lido() {
     shift words
     ((CURRENT--))
     case $command in
+    bench)
+        _arguments -A '-*' '--workers[how many processes]:number:' '--threads[how many threads in each]:number:' \
+            '--tasks[how many tasks in each thread]:number:' '--seconds[how long]:number:' '--read-only[only read]' \
+            '--then[the next statement of the transaction]' '--json[one JSON object]' '--help[show help]' \
+            '1:URL or SQL:' '*:parameter:'
+        ;;
     check)
         _arguments '--json[one JSON object]' '--workers[how many processes will use the database]:number:' \
             '--help[show help]' '1:URL:'

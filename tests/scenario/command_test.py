@@ -530,7 +530,7 @@ class CommandLine(Story):
         self.assertRegex(self.assert_done(Run("--version")).out, r"^lido \d+\.\d+\.\d+\n$")
 
     def test_help_fits_a_terminal(self):
-        for arguments in (["--help"], ["check", "--help"], ["query", "--help"]):
+        for arguments in (["--help"], ["bench", "--help"], ["check", "--help"], ["query", "--help"]):
             for line in Run(*arguments).lines:
                 self.assertLessEqual(len(line), 80)
 
@@ -549,7 +549,7 @@ class CommandLine(Story):
             self.assert_fails(Run(*arguments), USAGE, f"Try '{help_of} --help'.")
 
     def test_manual_and_completions_know_every_option(self):
-        for command in ("check", "query"):
+        for command in ("bench", "check", "query"):
             options = set(re.findall(r"--([a-z-]+)", Run(command, "--help").out))
             self.assertTrue(options)
             for name, form in (
