@@ -53,6 +53,10 @@ typedef struct lido_options {
     int prepare;         /* 1: keep statements prepared; 0: do not (transaction poolers); default 1 */
     int statement_cache; /* how many statements a connection keeps prepared, besides BEGIN and its like; default 256 */
 
+    /* Waiting. A thread looks for PostgreSQL's answer for so long before it falls asleep, in microseconds, where that
+     * turns out to pay; 0: never; default 50. docs/performance.md says when it pays. */
+    int spin_us;
+
     /* SQLite. docs/sqlite.md says what each costs and saves. */
     int64_t busy_timeout_ms;    /* how long to wait for another process's lock; default 5 000 */
     const char *journal_mode;   /* wal, delete, truncate, persist, memory, off; default wal */
@@ -71,8 +75,8 @@ typedef struct lido_options {
     { \
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL \
     }
 
 /* Where a setting's value came from. */

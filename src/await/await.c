@@ -9,6 +9,7 @@
 
 #include "await/loop.h"
 #include "await/offload.h"
+#include "await/spin.h"
 #include "base/clock.h"
 #include "base/fault.h"
 
@@ -26,6 +27,7 @@ uint64_t lido__await_self_first(void) {
 void lido__await_self_renew(void) {
     lido__here_now = (lido__here){.self = 0};
     lido__offload_renew();
+    lido__spin_renew();
 }
 
 /* ---- What holds where ---- */
@@ -178,6 +180,8 @@ lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline) {
         return LIDO__AWAIT_REFUSED;
     switch (wait->kind) {
     case LIDO__WAIT_DESCRIPTOR:
+        if (wait->spin != NULL && wait->spin->most_us > 0 && !wait->write)
+            return lido__spin_or_sleep(wait, deadline, block_on_descriptor);
         return block_on_descriptor(wait, deadline);
     case LIDO__WAIT_MOMENT:
         return block_until(deadline);

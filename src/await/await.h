@@ -55,14 +55,31 @@ typedef struct lido__watch {
     uint64_t loop;
 } lido__watch;
 
+/* What is remembered between two waits for answers of the same other side, of whether it pays to look again before
+ * falling asleep; at home with who owns the descriptor. Zero at first, but for `most_us`. Threads alone make use of
+ * it: a task that waits is in nobody's way. */
+typedef struct lido__spin {
+    int32_t most_us;   /* how long to look at most; 0: not at all. The owner's; the rest is spin.c's */
+    int32_t rest;      /* how many waits are still to sleep before it looks again */
+    int32_t last_rest; /* how many they were the last time; 0: looking has paid */
+    int32_t credit;
+    int32_t hits;
+    int64_t slept_us; /* how long answers took when it slept, and when it looked; averages */
+    int64_t looked_us;
+} lido__spin;
+
 typedef struct lido__wait {
     lido__wait_kind kind;
     int descriptor;
     bool read;
     bool write;
-    bool firm;          /* neither being cancelled nor the task's deadline ends it; this one's does */
-    bool in_place;      /* the call is short, and not worth another thread */
-    lido__watch *watch; /* the descriptor's; NULL: it has none */
+    bool firm;                    /* neither being cancelled nor the task's deadline ends it; this one's does */
+    bool in_place;                /* the call is short, and not worth another thread */
+    lido__watch *watch;           /* the descriptor's; NULL: it has none */
+    lido__spin *spin;             /* a descriptor's that is only read; NULL: never look again before sleeping */
+    bool (*look)(void *argument); /* with it: whether what is waited for has come, and may then be
+                                     taken; does not wait. NULL: the descriptor
+                                     is looked at */
     lido__waker *waker;
     void (*work)(void *argument);
     void (*dispose)(void *argument); /* called when work that was not waited for any longer has returned */

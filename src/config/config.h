@@ -64,6 +64,7 @@ typedef struct lido__config {
     int64_t transaction_timeout_ms;
     bool prepare;
     int statement_cache;
+    int spin_us; /* 0: never */
 
     int64_t busy_timeout_ms;
     const char *journal_mode; /* one of the known words, lower case; as is the next */

@@ -94,6 +94,9 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_STATEMENT_CACHE] = {.name = IN_BOTH(statement_cache), .parameter = "statement_cache",
         .variable = "DATABASE_STATEMENT_CACHE", .form = LIDO__FORM_INTEGER, .databases = ANY,
         .lowest = 1, .highest = 10000, .fallback = 256},
+    [LIDO__SETTING_SPIN] = {.name = IN_BOTH(spin_us), .parameter = "spin_us",
+        .variable = "DATABASE_SPIN_US", .form = LIDO__FORM_INTEGER, .databases = LIDO__FOR_POSTGRESQL,
+        .lowest = 0, .highest = 1000, .fallback = 50},
 
     [LIDO__SETTING_BUSY_TIMEOUT] = {.name = IN_BOTH(busy_timeout_ms), .parameter = "busy_timeout",
         .variable = "DATABASE_BUSY_TIMEOUT", .form = LIDO__FORM_DURATION, .databases = LIDO__FOR_SQLITE,

@@ -49,6 +49,7 @@ static void test_what_is_not_given_to_postgresql_is_left_to_libpq(void **state) 
     assert_false(is_listed(&config, "user"));
     assert_false(is_listed(&config, "password"));
     assert_false(is_listed(&config, "journal_mode"));
+    assert_int_equal(config.spin_us, 50);
     lido__config_done(&config);
 }
 
@@ -276,6 +277,8 @@ static void test_faulty_variables_are_named(void **state) {
         {"DATABASE_STATEMENT_TIMEOUT", "169h", "allowed is 1 ms to 168 h, or -1 (none)"},
         {"DATABASE_PREPARE", "2", "DATABASE_PREPARE is \"2\""},
         {"DATABASE_STATEMENT_CACHE", "0", "DATABASE_STATEMENT_CACHE is \"0\": allowed is 1 to 10000"},
+        {"DATABASE_SPIN_US", "1001", "DATABASE_SPIN_US is \"1001\": allowed is 0 to 1000"},
+        {"DATABASE_SPIN_US", "-1", "DATABASE_SPIN_US is \"-1\": allowed is 0 to 1000"},
         {"DATABASE_APPLICATION_NAME", "\xc3", "DATABASE_APPLICATION_NAME is not valid UTF-8"},
         {"DATABASE_TARGET_SESSION_ATTRS", "leader", "DATABASE_TARGET_SESSION_ATTRS is \"leader\""},
     };
@@ -312,6 +315,23 @@ static void test_variables_for_the_other_database_are_not_looked_at(void **state
     refuse("sqlite:///items.db", NULL, "DATABASE_JOURNAL_MODE is \"no such mode\": allowed is one of wal, delete");
 }
 
+static void test_looking_before_sleeping_can_be_turned_off(void **state) {
+    (void)state;
+    lido__config config;
+    lido_options options = LIDO_OPTIONS_INIT;
+    accept(&config, "postgresql://h/db?spin_us=0", NULL);
+    assert_int_equal(config.spin_us, 0);
+    lido__config_done(&config);
+    environment("DATABASE_SPIN_US", "20");
+    accept(&config, "postgresql://h/db", NULL);
+    assert_int_equal(config.spin_us, 20);
+    lido__config_done(&config);
+    options.spin_us = 1000;
+    accept(&config, "postgresql://h/db?spin_us=0", &options);
+    assert_int_equal(config.spin_us, 1000);
+    lido__config_done(&config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_defaults_are_those_of_the_header, environment_clear),
@@ -327,6 +347,7 @@ int main(void) {
         cmocka_unit_test_setup(test_an_empty_variable_is_not_set, environment_clear),
         cmocka_unit_test_setup(test_some_source_must_name_a_database, environment_clear),
         cmocka_unit_test_setup(test_faulty_variables_are_named, environment_clear),
+        cmocka_unit_test_setup(test_looking_before_sleeping_can_be_turned_off, environment_clear),
         cmocka_unit_test_setup(test_a_faulty_value_is_refused_even_where_it_is_hidden, environment_clear),
         cmocka_unit_test_setup(test_variables_for_the_other_database_are_not_looked_at, environment_clear),
     };

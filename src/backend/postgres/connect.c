@@ -222,6 +222,7 @@ static postgres_connection *connection_new(const lido__config *config, PGconn *w
     connection->base.backend = &lido__backend_postgres;
     connection->wire = wire;
     connection->config = config;
+    connection->spin.most_us = config->spin_us;
     connection->deadline = deadline;
     connection->scratch = (lido__arena)LIDO__ARENA_INIT;
     PQsetErrorVerbosity(wire, PQERRORS_DEFAULT);

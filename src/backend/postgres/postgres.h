@@ -50,6 +50,8 @@ typedef struct postgres_connection {
     postgres_statement *owed;    /* leaving; the server still has them, and they still count as cached */
     postgres_statement controls[POSTGRES_CONTROLS];
     lido__arena scratch;     /* parameters on their way out; reset for each batch */
+    lido__spin spin;         /* what waiting threads have learned about its answers */
+    bool has_read;           /* what has come was read while it was waited for */
     lido__watch watch;       /* of its socket, from when it is open */
     int64_t deadline;        /* of what is under way */
     int64_t judged_deadline; /* the last one that was found far or near; */

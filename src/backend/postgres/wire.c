@@ -34,18 +34,29 @@ void lido__postgres_cancel(postgres_connection *connection) {
     connection->deadline = lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS);
 }
 
+/* A whole result; or an error, which reading once more tells. */
+static bool has_come(void *argument) {
+    postgres_connection *connection = argument;
+    connection->has_read = PQconsumeInput(connection->wire) != 0;
+    return !connection->has_read || !PQisBusy(connection->wire);
+}
+
 /* Waiting with a deadline makes the kernel set and unset a timer each time, a thirtieth of a point select. So a
  * deadline that is far away is left to the pool's keeper, which looks every second: when it has passed, the keeper
  * cancels at the server, and the server's answer ends the wait. */
 static lido__await_outcome wait_for_server(postgres_connection *connection, bool write) {
     int64_t deadline = connection->deadline;
+    connection->has_read = false;
     /* Once the server was told to cancel, its answer has to be read, whoever was cancelled here. */
     lido__wait answer = {.kind = LIDO__WAIT_DESCRIPTOR,
                          .descriptor = PQsocket(connection->wire),
                          .read = true,
                          .write = write,
                          .firm = connection->timed_out,
-                         .watch = &connection->watch};
+                         .watch = &connection->watch,
+                         .spin = &connection->spin,
+                         .look = has_come,
+                         .argument = connection};
     if (deadline != connection->judged_deadline) { /* many statements of one tick share theirs: judged once */
         connection->judged_deadline = deadline;
         connection->far = deadline - lido__clock_recent_us() >= WATCHED_FROM_US;
@@ -121,7 +132,7 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
         if (outcome == LIDO__AWAIT_REFUSED && !lido__await_may_wait(error))
             break;
         /* Reading first: the server may wait for us to read before it reads more. */
-        if (!in_vain && PQconsumeInput(connection->wire) == 0) {
+        if (!in_vain && !connection->has_read && PQconsumeInput(connection->wire) == 0) {
             if (is_late(connection)) /* who has broken it is the keeper, to whom a far deadline was left */
                 fault_no_answer(connection, error);
             break;
