@@ -7,12 +7,17 @@ _lido() {
     --null | --workers) return ;;
     esac
     if ((COMP_CWORD == 1)); then
-        words='check query --help --version'
+        words='check query seed --help --version'
     elif [[ $current == -* ]]; then
         case ${COMP_WORDS[1]} in
         check) words='--json --workers --help' ;;
+        seed) words='--update --help' ;;
         query) words='--csv --json --null --read-only --table --help' ;;
         esac
+    fi
+    if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == seed && $current != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+        return
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
