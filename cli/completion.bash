@@ -7,13 +7,18 @@ _lido() {
     --null | --seconds | --tasks | --threads | --workers) return ;;
     esac
     if ((COMP_CWORD == 1)); then
-        words='bench check query --help --version'
+        words='bench check query seed --help --version'
     elif [[ $current == -* ]]; then
         case ${COMP_WORDS[1]} in
         bench) words='--json --read-only --seconds --tasks --then --threads --workers --help' ;;
         check) words='--json --workers --help' ;;
+        seed) words='--update --help' ;;
         query) words='--csv --json --null --read-only --table --help' ;;
         esac
+    fi
+    if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == seed && $current != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -d -- "$current")
+        return
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }

@@ -262,43 +262,76 @@ static bool load_all(lido__seeding *seeding) {
     return true;
 }
 
+static bool read_lists(lido__seeding *seeding, size_t count, const lido_seeds *const *seeds) {
+    bool with_schema = seeding->session->engine->config.type == LIDO__POSTGRESQL;
+    lido__seed_source **end = &seeding->sources;
+    for (size_t i = 0; i < count; i++, end = &(*end)->next_source) {
+        *end = lido__seed_list_open(seeds[i], with_schema, &seeding->fault);
+        if (*end == NULL)
+            return lido__seeding_fail(seeding, &seeding->fault);
+    }
+    return true;
+}
+
 static bool read_folder(lido__seeding *seeding, const char *directory) {
-    return lido__seed_folder_read(directory, &seeding->sources, &seeding->fault) ||
+    return directory == NULL || lido__seed_folder_read(directory, &seeding->sources, &seeding->fault) ||
            lido__seeding_fail(seeding, &seeding->fault);
 }
 
-static int64_t run(lido__seeding *seeding, const char *directory) {
-    bool autocommit = seeding->session->options.autocommit;
-    seeding->session->options.autocommit = false;
-    bool good = read_folder(seeding, directory) && take_turn(seeding) && make_plans(seeding) && order_plans(seeding) &&
-                load_all(seeding);
-    if (autocommit) {
-        good = lido_commit(seeding->session) == LIDO_OK;
-        seeding->session->options.autocommit = true;
-        seeding->session->failed = !good;
-        seeding->session->error.status = good ? LIDO_OK : LIDO_ERROR;
-    }
+/* In autocommit mode all of it is a transaction, as a bulk insert is. */
+static bool end_autocommit(lido_session *session) {
+    bool good = lido_commit(session) == LIDO_OK;
+    session->options.autocommit = true;
+    session->failed = !good;
+    session->error.status = good ? LIDO_OK : LIDO_ERROR;
+    return good;
+}
+
+static int64_t run(lido__seeding *seeding, size_t count, const lido_seeds *const *seeds, const char *directory) {
+    lido_session *session = seeding->session;
+    bool autocommit = session->options.autocommit;
+    session->options.autocommit = false;
+    bool good = read_lists(seeding, count, seeds) && read_folder(seeding, directory) && take_turn(seeding) &&
+                make_plans(seeding) && order_plans(seeding) && load_all(seeding);
+    if (autocommit)
+        good = end_autocommit(session);
     if (good && seeding->options.counts != NULL)
         *seeding->options.counts = seeding->counts;
     return good ? seeding->counts.inserted + seeding->counts.updated : 0;
 }
 
-int64_t lido_seed_files(lido_session *session, const char *directory, const lido_seed_options *options) {
+int64_t lido__seed_run(lido_session *session, size_t count, const lido_seeds *const *seeds, const char *directory,
+                       const lido_seed_options *options) {
     lido__seeding seeding = {.session = session};
     if (!lido__session_is_ready(session, ""))
         return 0;
-    if (directory == NULL) {
-        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "the folder of seeds is NULL");
-        return 0;
-    }
     if (session->options.autocommit && !lido__queue_run(session, NULL)) /* what was sent before is on its own */
         return 0;
     if (options != NULL)
         seeding.options = *options;
     seeding.catalogue = (lido__catalogue){.session = session, .arena = &seeding.arena};
     lido__fault_clear(&session->error);
-    int64_t changed = run(&seeding, directory);
+    int64_t changed = run(&seeding, count, seeds, directory);
     lido__seed_sources_free(seeding.sources);
     lido__arena_done(&seeding.arena);
     return changed;
+}
+
+static int64_t refuse(lido_session *session, const char *what) {
+    if (lido__session_is_ready(session, ""))
+        lido__session_refuse(session, LIDO_ERROR_MISUSE, NULL, "%s", what);
+    return 0;
+}
+
+int64_t lido_seed(lido_session *session, size_t count, const lido_seeds *const *seeds,
+                  const lido_seed_options *options) {
+    if (seeds == NULL && count > 0)
+        return refuse(session, "the array of seeds is NULL");
+    return lido__seed_run(session, count, seeds, NULL, options);
+}
+
+int64_t lido_seed_files(lido_session *session, const char *directory, const lido_seed_options *options) {
+    if (directory == NULL)
+        return refuse(session, "the folder of seeds is NULL");
+    return lido__seed_run(session, 0, NULL, directory, options);
 }

@@ -29,7 +29,7 @@ static bool check_value(const lido__seed_feed *feed, size_t place, lido_value *v
     const char *problem = NULL;
     if (value->kind == LIDO_KIND_NULL && plan->place_in_key[place])
         problem = "NULL in the key by which the row would be recognised";
-    else if (feed->seeding->session->engine->config.type == LIDO__SQLITE)
+    else if (!plan->source->typed && feed->seeding->session->engine->config.type == LIDO__SQLITE)
         problem = lido__seed_value_for_sqlite(plan->places[place]->type, value, feed->scratch[place]);
     return problem == NULL || refuse_value(feed, place, problem);
 }

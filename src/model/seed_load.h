@@ -24,6 +24,10 @@ typedef struct lido__seeding {
     lido_error fault; /* a source's: the session's own cannot be used while it inserts */
 } lido__seeding;
 
+/* What lido_seed and lido_seed_files do, and lido_initialise at once. `directory` may be NULL. Waits. In seed.c. */
+int64_t lido__seed_run(lido_session *session, size_t count, const lido_seeds *const *seeds, const char *directory,
+                       const lido_seed_options *options);
+
 /* The session fails for what `error` says. Returns false. */
 bool lido__seeding_fail(lido__seeding *seeding, const lido_error *error);
 

@@ -91,11 +91,11 @@ static lido__seed_source *open_file(const char *directory, const char *name, lid
     return opened;
 }
 
-/* One table, one file: else which goes first, and which is right? */
+/* One table, one file: else which is right? */
 static bool is_new_table(const lido__seed_source *sources, const char *name, lido_error *error) {
     for (; sources != NULL; sources = sources->next_source) {
         size_t size = strlen(sources->table);
-        if (strncmp(sources->table, name, size) == 0 && strchr(name + size, '.') == name + size &&
+        if (!sources->typed && strncmp(sources->table, name, size) == 0 && strchr(name + size, '.') == name + size &&
             strchr(name + size + 1, '.') == NULL)
             return lido__fault(error, LIDO_ERROR_CONFIGURATION, "both %s and %s are there: a table has one seed file",
                                sources->label, name);

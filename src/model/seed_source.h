@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <lido/error.h>
+#include <lido/seed.h>
 #include <lido/value.h>
 
 #include "base/memory.h"
@@ -28,6 +28,8 @@ struct lido__seed_source {
     const char *table;              /* its name, as the source has it */
     size_t column_count;
     const char **columns; /* names, or ways through references: "owner_id.name" */
+    bool *insert_only;    /* which of them are left alone where the row is there already; NULL: none */
+    bool typed;           /* the compiler has seen to its values' types */
 
     /* Whether it has still to be made into sources that know their columns; NULL: it does. Reads the file once, and
      * returns a list, NULL if there are no rows or something is wrong. `is_reference` tells of which columns the
@@ -65,5 +67,8 @@ void lido__seed_sources_free(lido__seed_source *sources);
 /* A file's; the texts are copied. NULL: see the error. That of JSON is to be split. */
 lido__seed_source *lido__seed_csv_open(const char *path, const char *label, const char *table, lido_error *error);
 lido__seed_source *lido__seed_json_open(const char *path, const char *label, const char *table, lido_error *error);
+
+/* A list's; `with_schema`: the database has them. To be split. */
+lido__seed_source *lido__seed_list_open(const lido_seeds *seeds, bool with_schema, lido_error *error);
 
 #endif

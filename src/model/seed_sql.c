@@ -145,7 +145,9 @@ static void write_difference(const lido__seed_plan *plan, const lido__seed_targe
 
 static bool is_updated(const lido__seed_plan *plan, const lido__seed_target *target, bool waiting) {
     bool generated = plan->generates && target->lookup == NULL && target->place + 1 == plan->place_count;
-    return !target->in_key && !generated && target->waits == waiting;
+    bool insert_only = plan->source->insert_only != NULL && target->lookup == NULL &&
+                       target->place < plan->source->column_count && plan->source->insert_only[target->place];
+    return !target->in_key && !generated && !insert_only && target->waits == waiting;
 }
 
 /* " AND (t.price IS DISTINCT FROM s.c2 OR …)" */

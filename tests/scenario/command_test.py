@@ -271,7 +271,82 @@ class Query:
         )
 
 
-class OnSQLite(Query, Story):
+class Seed:
+    """What lido seed does on either database."""
+
+    def seed(self, files, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                with open(os.path.join(folder, name), "w", encoding="utf-8", newline="") as file:
+                    file.write(text)
+            return Run("seed", *arguments, self.url, folder)
+
+    def with_users(self):
+        for table in ("visits", "users"):
+            Run("query", self.url, f"DROP TABLE IF EXISTS {table}")
+        self.assert_done(
+            Run("query", self.url, "CREATE TABLE users (id integer PRIMARY KEY, name text UNIQUE NOT NULL, age integer)")
+        )
+        self.assert_done(
+            Run("query", self.url, "CREATE TABLE visits (id integer PRIMARY KEY, user_id integer REFERENCES users)")
+        )
+
+    def test_seeds_go_in_once(self):
+        self.with_users()
+        files = {"visits.csv": "id,user_id.name\n1,ada\n", "users.json": '[{"id": 7, "name": "ada"}]'}
+        self.assertEqual(self.assert_done(self.seed(files)).out, "2 inserted, 0 updated, 0 there already\n")
+        self.assertEqual(self.assert_done(self.seed(files)).out, "0 inserted, 0 updated, 2 there already\n")
+        run = self.assert_done(Run("query", "--csv", self.url, "SELECT * FROM visits"))
+        self.assertEqual(run.lines, ["id,user_id", "1,7"])
+
+    def test_update_on_request(self):
+        self.with_users()
+        self.assert_done(self.seed({"users.csv": "id,name,age\n1,ada,36\n2,bob,\n"}))
+        files = {"users.csv": "id,age\n1,37\n2,\n"}
+        self.assertEqual(self.assert_done(self.seed(files)).out, "0 inserted, 0 updated, 2 there already\n")
+        self.assertEqual(self.assert_done(self.seed(files, "--update")).out, "0 inserted, 1 updated, 1 there already\n")
+
+    def test_what_is_wrong_is_named_and_nothing_goes_in(self):
+        self.with_users()
+        self.assert_fails(
+            self.seed({"users.csv": "id,name,age\n1,ada,36\n2,bob,old\n"}),
+            FAILED,
+            "users.csv, line 3 (row 2), column age: ",
+            "rolled back",
+        )
+        self.assert_fails(self.seed({"visits.csv": "id,user_id.name\n1,ada\n"}), FAILED, "column user_id.name", "ada")
+        self.assert_fails(self.seed({"nothing.csv": "id\n"}), FAILED, "there is no table nothing")
+        self.assert_fails(self.seed({}), CONFIGURATION, "has no seeds")
+        self.assertEqual(Run("query", "--csv", self.url, "SELECT count(*) AS n FROM users").lines, ["n", "0"])
+
+    def test_the_folder_alone_with_the_database_in_the_environment(self):
+        self.with_users()
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "users.csv"), "w", encoding="utf-8") as file:
+                file.write("id,name\n1,ada\n")
+            run = self.assert_done(Run("seed", folder, DATABASE_URL=self.url))
+        self.assertEqual(run.out, "1 inserted, 0 updated, 0 there already\n")
+
+    def test_a_bar_shows_how_far_a_long_load_is(self):
+        self.with_users()
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "users.csv"), "w", encoding="utf-8") as file:
+                file.write("id,name\n")
+                file.writelines(f"{i},user {i}\n" for i in range(1_000_000))
+            for columns in (80, 40, 24):
+                Run("query", self.url, "DELETE FROM users")
+                seen = on_terminal(columns, "seed", self.url, folder)
+                self.assertRegex(seen, r"\r\x1b\[K.* \d+ %")
+                *bars, _end = re.findall(r"\r\x1b\[K([^\r\n]*)", seen)
+                self.assertGreater(len(bars), 2)
+                for bar in bars:
+                    self.assertLess(len(bar), columns)
+                self.assertEqual(any("users.csv" in bar and "#" in bar and "rows" in bar for bar in bars), columns == 80)
+                # When it is done the bar is gone, and the line is what any reader gets.
+                self.assertTrue(seen.endswith("\r\x1b[K1000000 inserted, 0 updated, 0 there already\n"), seen[-200:])
+
+
+class OnSQLite(Query, Seed, Story):
     many_rows = (
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
         " SELECT i, printf('%.*c', 2000, 'x') AS text FROM n"
@@ -328,7 +403,7 @@ class OnSQLite(Query, Story):
 
 
 @unittest.skipUnless(POSTGRES_URL, "LIDO_TEST_POSTGRES_URL is not set")
-class OnPostgreSQL(Query, Story):
+class OnPostgreSQL(Query, Seed, Story):
     many_rows = "SELECT i, repeat('x', 2000) AS text FROM generate_series(1, 100000) AS i"
 
     @classmethod
@@ -521,7 +596,7 @@ class Check(Story):
 
 class CommandLine(Story):
     def test_alone_it_says_what_there_is(self):
-        self.assert_fails(Run(), USAGE, "Usage: lido", "check", "query", "Exit status")
+        self.assert_fails(Run(), USAGE, "Usage: lido", "check", "query", "seed", "Exit status")
 
     def test_help_and_version_go_to_standard_output(self):
         self.assertIn("Usage: lido", self.assert_done(Run("--help")).out)
@@ -530,7 +605,7 @@ class CommandLine(Story):
         self.assertRegex(self.assert_done(Run("--version")).out, r"^lido \d+\.\d+\.\d+\n$")
 
     def test_help_fits_a_terminal(self):
-        for arguments in (["--help"], ["bench", "--help"], ["check", "--help"], ["query", "--help"]):
+        for arguments in (["--help"], ["bench", "--help"], ["check", "--help"], ["query", "--help"], ["seed", "--help"]):
             for line in Run(*arguments).lines:
                 self.assertLessEqual(len(line), 80)
 
@@ -541,6 +616,10 @@ class CommandLine(Story):
             (["query", "sqlite://"], "lido query"),
             (["query", "--xml", "SELECT 1"], "lido query"),
             (["query", "--null"], "lido query"),
+            (["seed"], "lido seed"),
+            (["seed", "sqlite://"], "lido seed"),
+            (["seed", "seeds", "more"], "lido seed"),
+            (["seed", "--updaet", "seeds"], "lido seed"),
             (["check", "--workers", "none"], "lido check"),
             (["check", "--workers", "0"], "lido check"),
             (["check", "--workers", "3 or 4"], "lido check"),
@@ -549,7 +628,7 @@ class CommandLine(Story):
             self.assert_fails(Run(*arguments), USAGE, f"Try '{help_of} --help'.")
 
     def test_manual_and_completions_know_every_option(self):
-        for command in ("bench", "check", "query"):
+        for command in ("bench", "check", "query", "seed"):
             options = set(re.findall(r"--([a-z-]+)", Run(command, "--help").out))
             self.assertTrue(options)
             for name, form in (

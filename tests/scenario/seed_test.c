@@ -320,12 +320,14 @@ typedef struct watched {
     int calls;
     bool grows;
     lido_seed_progress last;
+    char source[40];
 } watched;
 
 static void watch(void *argument, const lido_seed_progress *progress) {
     watched *seen = argument;
     seen->grows = seen->grows && progress->bytes >= seen->last.bytes;
     seen->last = *progress;
+    snprintf(seen->source, sizeof seen->source, "%s", progress->source);
     seen->calls++;
 }
 
@@ -341,7 +343,7 @@ static void story_of_progress(lido_engine *engine) {
     seed_file(&folder, "numbers.csv", rows);
     lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
     lido_seed_files(db, folder.path, &(lido_seed_options){.progress = watch, .progress_argument = &seen});
-    saw("%s, %d rows, to its end %d, several calls %d, never back %d", seen.last.source, (int)seen.last.rows,
+    saw("%s, %d rows, to its end %d, several calls %d, never back %d", seen.source, (int)seen.last.rows,
         seen.last.bytes == seen.last.bytes_total && seen.last.bytes == (int64_t)strlen(rows), seen.calls > 3,
         seen.grows);
     saw("%d", (int)lido_query_value(db, "SELECT count(*) FROM numbers").as.integer);

@@ -13,31 +13,31 @@ typedef struct seed_folder {
 } seed_folder;
 
 static inline seed_folder seed_folder_make(void) {
-    seed_folder folder = {"/tmp/lido-seeds-XXXXXX"};
-    if (mkdtemp(folder.path) == NULL)
+    seed_folder into = {"/tmp/lido-seeds-XXXXXX"};
+    if (mkdtemp(into.path) == NULL)
         abort();
-    return folder;
+    return into;
 }
 
 /* Writes a file, anew if it is there. */
-static inline void seed_file_sized(const seed_folder *folder, const char *name, const void *data, size_t size) {
+static inline void seed_file_sized(const seed_folder *into, const char *name, const void *data, size_t size) {
     char path[128];
-    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    snprintf(path, sizeof path, "%s/%s", into->path, name);
     FILE *file = fopen(path, "wb");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0)
         abort();
 }
 
-static inline void seed_file(const seed_folder *folder, const char *name, const char *text) {
-    seed_file_sized(folder, name, text, strlen(text));
+static inline void seed_file(const seed_folder *into, const char *name, const char *text) {
+    seed_file_sized(into, name, text, strlen(text));
 }
 
 /* Removes all files. */
-static inline void seed_folder_empty(const seed_folder *folder) {
+static inline void seed_folder_empty(const seed_folder *into) {
     char path[400];
-    DIR *opened = opendir(folder->path);
+    DIR *opened = opendir(into->path);
     for (struct dirent *entry; opened != NULL && (entry = readdir(opened)) != NULL;) {
-        snprintf(path, sizeof path, "%s/%s", folder->path, entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", into->path, entry->d_name);
         if (entry->d_name[0] != '.')
             unlink(path);
     }
@@ -45,9 +45,9 @@ static inline void seed_folder_empty(const seed_folder *folder) {
         closedir(opened);
 }
 
-static inline void seed_folder_remove(const seed_folder *folder) {
-    seed_folder_empty(folder);
-    rmdir(folder->path);
+static inline void seed_folder_remove(const seed_folder *into) {
+    seed_folder_empty(into);
+    rmdir(into->path);
 }
 
 #endif
