@@ -57,9 +57,10 @@ static inline void soak_warm_up(void) {
     lido_engine_close(opened);
 }
 
-/* A thread or a peer that was told to end may take a moment. */
+/* A thread or a peer that was told to end may take a moment; those that do SQLite's work for tasks end when they had
+ * none for ten seconds, and until then libc keeps for them what they have freed. */
 static inline bool soak_left_nothing(int descriptors, size_t allocated) {
-    int64_t deadline = lido__deadline_in_ms(5000);
+    int64_t deadline = lido__deadline_in_ms(15000);
     while (lido__clock_now_us() < deadline &&
            (count_descriptors() != descriptors || count_allocated() > allocated + GROWTH_MOST))
         poll(NULL, 0, 10);
