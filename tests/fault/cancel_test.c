@@ -2,6 +2,7 @@
  * is cancelled fails as cancelled, within a bound; nothing else does; the session, the connection and the pool serve
  * on. */
 #include "databases.h"
+#include "in_task.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -494,5 +495,5 @@ int main(void) {
         tests[i] = (struct CMUnitTest){
             .name = names[i], .test_func = stories[i % STORIES].story, .initial_state = &places[where]};
     }
-    return cmocka_run_group_tests_name("cancel", tests, NULL, NULL);
+    return tell_in_thread_and_task("cancel", tests, STORIES * PLACES);
 }

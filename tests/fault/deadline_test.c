@@ -1,6 +1,7 @@
 /* What takes too long is stopped in time, and nothing is the worse for it: statements, transactions, waiting for a lock
  * and waiting for a connection. */
 #include "databases.h"
+#include "in_task.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -482,5 +483,5 @@ int main(void) {
         ON_BOTH(who_came_first_is_served_first),
         ON_BOTH(a_connection_of_age_is_replaced),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return tell_in_thread_and_task("deadline", tests, sizeof tests / sizeof tests[0]);
 }
