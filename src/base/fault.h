@@ -8,17 +8,21 @@
 
 #include <lido/error.h>
 
+/* Of a function that is called where something went wrong: the compiler takes the way there for the rare one, and puts it
+ * out of the way of the common one. A statement has some hundred such ways. */
+#define LIDO__COLD __attribute__((cold))
+
 void lido__fault_clear(lido_error *error);
 
 /* Sets status LIDO_ERROR, the category and the message, unless an error is there already; NULL is allowed.
  * Returns false always, so that a caller can write `return lido__fault(…)`. */
-bool lido__fault(lido_error *error, lido_category category, const char *format, ...) LIDO_FORMAT(3, 4);
+bool lido__fault(lido_error *error, lido_category category, const char *format, ...) LIDO_FORMAT(3, 4) LIDO__COLD;
 
 /* The same for memory that ran out while doing `what`: "reading the URL". */
-bool lido__fault_memory(lido_error *error, const char *what);
+bool lido__fault_memory(lido_error *error, const char *what) LIDO__COLD;
 
 /* What to do next; kept if one is there. */
-void lido__fault_hint(lido_error *error, const char *format, ...) LIDO_FORMAT(2, 3);
+void lido__fault_hint(lido_error *error, const char *format, ...) LIDO_FORMAT(2, 3) LIDO__COLD;
 
 /* What was being done; kept if it is there. */
 void lido__fault_doing(lido_error *error, const char *doing);

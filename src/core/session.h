@@ -12,6 +12,7 @@
 #include <lido/rows.h>
 #include <lido/transaction.h>
 
+#include "base/fault.h"
 #include "core/engine.h"
 
 enum { LIDO__QUEUE_MOST = 1000, LIDO__QUEUE_BYTES_MOST = 1024 * 1024 };
@@ -103,15 +104,15 @@ static inline bool lido__session_is_mine(const lido_session *session) {
     return session != NULL && session->owner == lido__await_self() && !session->supplies;
 }
 /* Marks the session failed, its error having been set, and says what was being done. */
-void lido__session_fail(lido_session *session, const char *doing);
+void lido__session_fail(lido_session *session, const char *doing) LIDO__COLD;
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
 bool lido__session_refuse(lido_session *session, lido_category category, const char *sql, const char *format, ...)
-    LIDO_FORMAT(4, 5);
+    LIDO_FORMAT(4, 5) LIDO__COLD;
 /* The same for a value that was not there or was read as what it is not. */
 bool lido__session_refuse_reading(lido_session *session, lido_category category, const char *format, ...)
-    LIDO_FORMAT(3, 4);
+    LIDO_FORMAT(3, 4) LIDO__COLD;
 /* Says of the error that nobody knows whether the transaction stands. */
-void lido__session_in_doubt(lido_session *session);
+void lido__session_in_doubt(lido_session *session) LIDO__COLD;
 /* Gives the connection back, if there is one. */
 void lido__session_release(lido_session *session);
 /* It is somebody else's now; CHECKIN is told all the same. */

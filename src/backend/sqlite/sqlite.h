@@ -13,6 +13,7 @@
 #include "backend/backend.h"
 #include "backend/sqlite/log.h"
 #include "backend/statement_cache.h"
+#include "base/fault.h"
 
 typedef struct sqlite_statement {
     lido__cached_statement cached; /* first: the cache hands out this */
@@ -62,7 +63,7 @@ typedef struct sqlite_connection {
 
 /* Puts SQLite's error `code` (extended) into *error with the connection's message; `preparing`: it came
  * from reading the SQL, not from running it. Returns false. */
-bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error);
+bool lido__sqlite_fault(sqlite_connection *connection, int code, bool preparing, lido_error *error) LIDO__COLD;
 
 /* Finds out which unique constraint or key of `table` the code is about, and puts its name into *error, if it has one.
  * `columns` are as in SQLite's message. The connection's own message is another one afterwards. */
