@@ -1,6 +1,6 @@
 /* Making and dropping tables, one process at a time: on PostgreSQL a lock of lido's own keeps the others waiting until
- * the transaction ends, on SQLite the writer's turn and the file's lock do. Which tables are there is asked once that is
- * held. */
+ * the transaction ends, on SQLite the writer's turn and the file's lock do. Which tables are there is asked once that
+ * is held. */
 #include <lido/schema.h>
 
 #include <stdio.h>
@@ -284,7 +284,7 @@ static bool write_ddl(lido__buffer *text, const lido__ddl *ddl) {
 
 size_t lido_schema_ddl(const char *backend, size_t count, const lido_model *const *models, char *buffer, size_t size,
                        lido_error *error) {
-    lido_error ignored;
+    lido_error ignored = LIDO_ERROR_INIT;
     lido__arena arena = LIDO__ARENA_INIT;
     lido__buffer text = LIDO__BUFFER_INIT;
     lido__ddl ddl = {.arena = &arena, .error = error != NULL ? error : &ignored};
