@@ -7,6 +7,7 @@
 exit_status bench_command(int argc, char **argv);
 exit_status check_command(int argc, char **argv);
 exit_status query_command(int argc, char **argv);
+exit_status schema_command(int argc, char **argv);
 exit_status seed_command(int argc, char **argv);
 
 #endif

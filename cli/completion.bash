@@ -5,15 +5,20 @@ _lido() {
     COMPREPLY=()
     case $previous in
     --null | --seconds | --tasks | --threads | --workers) return ;;
+    --models)
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
     esac
     if ((COMP_CWORD == 1)); then
-        words='bench check query seed --help --version'
+        words='bench check query schema seed --help --version'
     elif [[ $current == -* ]]; then
         case ${COMP_WORDS[1]} in
         bench) words='--json --read-only --seconds --tasks --then --threads --workers --help' ;;
         check) words='--json --workers --help' ;;
         seed) words='--update --help' ;;
         query) words='--csv --json --null --read-only --table --help' ;;
+        schema) words='--check --create --drop --models --help' ;;
         esac
     fi
     if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == seed && $current != -* ]]; then

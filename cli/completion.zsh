@@ -7,6 +7,7 @@ _lido() {
         'bench:load the database with a statement, and measure'
         'check:connect and show server, latency and settings'
         'query:run one statement and print its rows'
+        'schema:print, make, compare or drop the tables of models'
         'seed:put the rows of a folder of files into their tables'
     )
     if ((CURRENT == 2)); then
@@ -32,6 +33,12 @@ _lido() {
         _arguments -S -A '-*' '(--csv --json)--table[an aligned table]' '(--table --json)--csv[CSV with a header line]' \
             '(--table --csv)--json[a JSON array of objects]' '--null[a parameter that reads so is NULL]:word:' \
             '--read-only[refuse writes]' '--help[show help]' '1:URL or SQL:' '*:parameter:'
+        ;;
+    schema)
+        _arguments '--models[the shared library that has the models]:file:_files' \
+            '(--check --drop)--create[make the tables that are not there]' \
+            '(--create --drop)--check[print what differs]' \
+            '(--create --check)--drop[drop the tables, with their rows]' '--help[show help]' '1:URL:'
         ;;
     seed)
         _arguments '--update[rows that are there become as the files say]' '--help[show help]' '*:folder:_files -/'

@@ -12,15 +12,17 @@ static const char help[] =
     "Usage: lido bench [OPTION…] [URL] SQL [PARAM…]\n"
     "       lido check [OPTION…] [URL]\n"
     "       lido query [OPTION…] [URL] SQL [PARAM…]\n"
+    "       lido schema --models FILE [OPTION] [URL]\n"
     "       lido seed [OPTION…] [URL] DIR\n"
     "       lido COMMAND --help | --help | --version\n"
     "\n"
     "Commands:\n"
-    "  bench  loads the database with a statement of yours, and measures\n"
-    "  check  connects, shows server, latency and settings, and warns of\n"
-    "         more connections than the server allows\n"
-    "  query  runs one statement and prints its rows as a table, CSV or JSON\n"
-    "  seed   puts the rows of CSV and JSON files into their tables, once\n"
+    "  bench   loads the database with a statement of yours, and measures\n"
+    "  check   connects, shows server, latency and settings, and warns of\n"
+    "          more connections than the server allows\n"
+    "  query   runs one statement and prints its rows: table, CSV or JSON\n"
+    "  schema  prints, makes, compares or drops the tables of models\n"
+    "  seed    puts the rows of CSV and JSON files into their tables, once\n"
     "\n"
     "URL: sqlite:///items.db, sqlite:////srv/items.db or\n"
     "     postgresql://user@host:5432/name?sslmode=require\n"
@@ -47,6 +49,8 @@ static exit_status run(int argc, char **argv) {
         return check_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "query") == 0)
         return query_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "schema") == 0)
+        return schema_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "seed") == 0)
         return seed_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
@@ -55,7 +59,7 @@ static exit_status run(int argc, char **argv) {
         printf("lido %s\n", lido_version());
         return EXIT_DONE;
     }
-    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query and seed", argv[1]);
+    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query, schema and seed", argv[1]);
 }
 
 int main(int argc, char **argv) {

@@ -34,6 +34,10 @@ LIDO_API void lido_engine_close(lido_engine *engine);
  * there are no more, or the engine is NULL. Never waits; safe from any thread. */
 LIDO_API bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting);
 
+/* Which kind of database it is for, "sqlite" or "postgresql", as in lido_server; static text. NULL for a NULL engine.
+ * Never waits; safe from any thread. */
+LIDO_API const char *lido_engine_backend(const lido_engine *engine);
+
 /* The pool's state and what it has counted since the engine was opened. */
 typedef struct lido_pool_stats {
     int open; /* connections: idle, in use, or being opened; as are the next three, now; on SQLite the writer's, too */

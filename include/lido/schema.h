@@ -2,9 +2,9 @@
  *
  *     lido_create_all(db, LIDO_MODEL_LIST(&User_model, &Item_model));
  *
- * The order of the list does not matter: tables are made after those they refer to. Models that refer to each other in a
- * circle are no obstacle: on PostgreSQL the last constraint is added when both tables are there. Models that a reference
- * leads to need not be in the list, if their tables are there.
+ * The order of the list does not matter: tables are made after those they refer to. Models that refer to each other
+ * in a circle are no obstacle: on PostgreSQL the last constraint is added when both tables are there. Models that a
+ * reference leads to need not be in the list, if their tables are there.
  *
  * All wait for the database unless said otherwise, are for the session's own thread or task, and work within its
  * transaction; in autocommit mode each call is one. */
@@ -24,24 +24,25 @@ LIDO_API bool lido_create_all(lido_session *session, size_t count, const lido_mo
 /* Drops the tables that are there, with all their rows. Fails if others refer to them. True if none is left. */
 LIDO_API bool lido_drop_all(lido_session *session, size_t count, const lido_model *const *models);
 
-/* What lido_check_schema found: each a sentence in English, "table items: column price is integer, the model says double
- * precision". */
+/* What lido_check_schema found: each a sentence in English, "table items: column price is integer, the model says
+ * double precision". */
 typedef struct lido_differences {
     size_t count;
     const char *const *texts;
 } lido_differences;
 
 /* Compares models and database: tables, columns with type, nullability and default, keys, references with what becomes
- * of them, unique columns, checks and indexes; in both directions. Constraints' names are not compared. Changes nothing;
- * on PostgreSQL it needs a session that is not read_only and the right to make temporary tables, for the server itself
- * is asked what it makes of a default or a check. NULL: the session has failed. Belongs to the session. */
+ * of them, unique columns, checks and indexes; in both directions. Constraints' names are not compared. Changes
+ * nothing; on PostgreSQL it needs a session that is not read_only and the right to make temporary tables, for the
+ * server itself is asked what it makes of a default or a check. NULL: the session has failed. It belongs to the
+ * session. */
 LIDO_API const lido_differences *lido_check_schema(lido_session *session, size_t count,
                                                    const lido_model *const *models);
 
 /* Writes the SQL that lido_create_all would run on an empty database, a statement a paragraph, for `backend`, "sqlite"
  * or "postgresql" as in lido_server, into `buffer` of `size` bytes (always terminated if size > 0). Returns the length
- * the whole text has, as snprintf does; 0 if a model is refused, and then fills `error`, which may be NULL. Never waits;
- * safe from any thread. */
+ * the whole text has, as snprintf does; 0 if a model is refused, and then fills `error`, which may be NULL. Never
+ * waits; safe from any thread. */
 LIDO_API size_t lido_schema_ddl(const char *backend, size_t count, const lido_model *const *models, char *buffer,
                                 size_t size, lido_error *error);
 

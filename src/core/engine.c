@@ -143,6 +143,10 @@ bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *
     return true;
 }
 
+const char *lido_engine_backend(const lido_engine *engine) {
+    return engine != NULL ? engine->backend->name : NULL;
+}
+
 /* The quickest of a few: the others measured the machine's other work, too. */
 static bool measure_latency(lido_engine *engine, lido__connection *connection, lido_server *server, lido_error *error) {
     bool loose;

@@ -29,8 +29,8 @@ bool lido__ddl_order(lido__ddl *ddl, size_t count, const lido_model *const *mode
 /* Then: fills in the statements. False as well if two indexes would have the same name. */
 bool lido__ddl_create(lido__ddl *ddl);
 
-/* A table's columns with all that belongs to each alone, and its checks: what stands in the parentheses of CREATE TABLE,
- * without keys and references. */
+/* A table's columns with all that belongs to each alone, and its checks: what stands in the parentheses of CREATE
+ * TABLE, without keys and references. */
 void lido__ddl_columns(lido__buffer *sql, const lido__plan *plan, lido__database_type database);
 
 /* A column's type: "bigint". */

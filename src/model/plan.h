@@ -73,8 +73,8 @@ struct lido__plan {
     lido__plan *next;   /* in the table of plans */
 };
 
-/* The model's plan; NULL with *error set: misuse, the message naming model and column, or out of memory. A model that is
- * refused is looked at anew each time. Never waits; from any thread. */
+/* The model's plan; NULL with *error set: misuse, the message naming model and column, or out of memory. A model that
+ * is refused is looked at anew each time. Never waits; from any thread. */
 const lido__plan *lido__plan_of(const lido_model *model, lido_error *error);
 
 /* The column of that name, given as the database knows it, or as a program writes it in SQL (Name is name); NULL: there

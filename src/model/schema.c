@@ -1,6 +1,6 @@
 /* Making and dropping tables, one process at a time: on PostgreSQL a lock of lido's own keeps the others waiting until
- * the transaction ends, on SQLite the writer's turn and the file's lock do. Which tables are there is asked once that is
- * held. */
+ * the transaction ends, on SQLite the writer's turn and the file's lock do. Which tables are there is asked once that
+ * is held. */
 #include <lido/schema.h>
 
 #include <stdio.h>
@@ -52,26 +52,29 @@ static bool begin_work(schema_work *work, lido_session *session, size_t count, c
 
 /* ---- What is there ---- */
 
-static void ask_postgres(schema_work *work) {
+/* Runs a question about all tables, which has them as asked (number, name). NULL: the session has failed. */
+static lido_rows *ask_of_all(schema_work *work, const char *question) {
     lido__buffer sql = LIDO__BUFFER_INIT;
+    lido_rows *rows = NULL;
     lido_value *names = lido__arena_allocate(&work->arena, work->ddl.count * sizeof *names);
     for (size_t i = 0; names != NULL && i < work->ddl.count; i++) {
         names[i] = lido_value_text(work->ddl.plans[i]->table);
-        lido__buffer_text(&sql,
-                          i == 0 ? "SELECT pg_catalog.to_regclass(name) IS NOT NULL FROM (VALUES (1, ?::text)" : ", ");
-        if (i > 0)
-            lido__buffer_format(&sql, "(%zu, ?)", i + 1);
+        lido__buffer_format(&sql, "%s (%zu, ?::text)", i == 0 ? "WITH asked (number, name) AS (VALUES" : ",", i);
     }
-    lido__buffer_text(&sql, ") AS asked (number, name) ORDER BY number");
-    if (names == NULL || lido__buffer_string(&sql) == NULL) {
+    lido__buffer_format(&sql, ") %s", question);
+    if (names == NULL || lido__buffer_string(&sql) == NULL)
         fail(work, "looking for tables");
-    } else {
-        lido_rows *rows = lido_queryv(work->session, lido__buffer_string(&sql), work->ddl.count, names);
-        for (size_t i = 0; lido_next(rows); i++)
-            work->there[i] = lido_get_bool(rows, 0);
-        lido_rows_close(rows);
-    }
+    else
+        rows = lido_queryv(work->session, lido__buffer_string(&sql), work->ddl.count, names);
     lido__buffer_done(&sql);
+    return rows;
+}
+
+static void ask_postgres(schema_work *work) {
+    lido_rows *rows = ask_of_all(work, "SELECT pg_catalog.to_regclass(name) IS NOT NULL FROM asked ORDER BY number");
+    for (size_t i = 0; lido_next(rows); i++)
+        work->there[i] = lido_get_bool(rows, 0);
+    lido_rows_close(rows);
 }
 
 static void ask_sqlite(schema_work *work) {
@@ -139,8 +142,34 @@ bool lido_create_all(lido_session *session, size_t count, const lido_model *cons
 
 /* ---- Dropping ---- */
 
+static bool refuse_dropping(schema_work *work, const char *table, const char *other) {
+    lido_error *error = &work->session->error;
+    lido__fault(error, LIDO_ERROR_OTHER, "cannot drop table %s because table %s refers to it", table, other);
+    lido__fault_hint(error, "drop that table, too, or its reference");
+    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "2BP01"); /* dependent objects still exist */
+    lido__fault_field(error->table, sizeof error->table, other);
+    lido__session_fail(work->session, "dropping tables");
+    return false;
+}
+
+/* The server would say only that there is something. */
+static bool are_free(schema_work *work) {
+    lido_rows *rows = ask_of_all(work, "SELECT r.confrelid::pg_catalog.regclass::text,"
+                                       " r.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint r WHERE"
+                                       " r.contype = 'f' AND r.confrelid IN (SELECT pg_catalog.to_regclass(name) FROM"
+                                       " asked) AND NOT EXISTS (SELECT FROM asked WHERE pg_catalog.to_regclass(name) ="
+                                       " r.conrelid) ORDER BY 1, 2 LIMIT 1");
+    bool found = lido_next(rows);
+    if (found)
+        refuse_dropping(work, lido_get_text(rows, 0), lido_get_text(rows, 1));
+    lido_rows_close(rows);
+    return !found && !work->session->failed;
+}
+
 /* One statement, so that tables that refer to each other go together. */
 static void drop_on_postgres(schema_work *work) {
+    if (!are_free(work))
+        return;
     lido__buffer sql = LIDO__BUFFER_INIT;
     for (size_t i = work->ddl.count; i-- > 0;)
         if (work->there[i])
@@ -174,16 +203,6 @@ static bool is_dropped(const schema_work *work, const lido__plan *besides, const
     return false;
 }
 
-static bool refuse_dropping(schema_work *work, const lido__plan *plan, const char *other) {
-    lido_error *error = &work->session->error;
-    lido__fault(error, LIDO_ERROR_OTHER, "cannot drop table %s because table %s refers to it", plan->table_name, other);
-    lido__fault_hint(error, "drop that table, too, or its reference");
-    lido__fault_field(error->sqlstate, sizeof error->sqlstate, "2BP01"); /* what PostgreSQL says */
-    lido__fault_field(error->table, sizeof error->table, other);
-    lido__session_fail(work->session, "dropping tables");
-    return false;
-}
-
 /* SQLite would delete, or change, what refers to a table's rows, if its reference says so. */
 static bool is_free(schema_work *work, const lido__plan *plan) {
     const char *schema = plan->schema != NULL ? plan->schema_quoted : "main";
@@ -199,7 +218,8 @@ static bool is_free(schema_work *work, const lido__plan *plan) {
     lido_rows *rows = lido_queryv(work->session, sql, 2, parameters);
     bool is_free = true;
     while (is_free && lido_next(rows))
-        is_free = is_dropped(work, plan, lido_get_text(rows, 0)) || refuse_dropping(work, plan, lido_get_text(rows, 0));
+        is_free = is_dropped(work, plan, lido_get_text(rows, 0)) ||
+                  refuse_dropping(work, plan->table_name, lido_get_text(rows, 0));
     lido_rows_close(rows);
     return is_free && !work->session->failed;
 }
@@ -264,7 +284,7 @@ static bool write_ddl(lido__buffer *text, const lido__ddl *ddl) {
 
 size_t lido_schema_ddl(const char *backend, size_t count, const lido_model *const *models, char *buffer, size_t size,
                        lido_error *error) {
-    lido_error ignored;
+    lido_error ignored = LIDO_ERROR_INIT;
     lido__arena arena = LIDO__ARENA_INIT;
     lido__buffer text = LIDO__BUFFER_INIT;
     lido__ddl ddl = {.arena = &arena, .error = error != NULL ? error : &ignored};

@@ -326,6 +326,40 @@ static thing make_thing(int n) {
     };
 }
 
+typedef struct loose {
+    int64_t id;
+    const double *real;
+    const bool *is_new;
+    const lido_uuid *uuid;
+    const lido_time *moment;
+} loose;
+
+static const lido_member loose_members[] = {LIDO_MEMBER(loose, id), LIDO_MEMBER(loose, real),
+                                            LIDO_MEMBER(loose, is_new), LIDO_MEMBER(loose, uuid),
+                                            LIDO_MEMBER(loose, moment)};
+
+/* Members that point to their values, or to nothing: few and many. */
+static void story_of_members_that_may_be_null(lido_engine *engine) {
+    static const double real = 0.5;
+    static const bool is_new = true;
+    static const lido_uuid uuid = {{1}};
+    static const lido_time moment = {5};
+    static loose rows[200];
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db,
+              "CREATE TABLE loose (id bigint, real double precision, is_new boolean, uuid uuid, moment timestamptz)");
+    for (int i = 0; i < 200; i++)
+        rows[i] = i % 2 == 0 ? (loose){i, &real, &is_new, &uuid, &moment} : (loose){.id = i};
+    saw("%d", (int)lido_insert_structs(db, "loose", 5, loose_members, 3, rows, sizeof rows[0]));
+    saw("%d", (int)lido_insert_structs(db, "loose", 5, loose_members, 200, rows, sizeof rows[0]));
+    lido_rows *found =
+        lido_query(db, "SELECT count(*), count(real), count(is_new), count(uuid), count(moment) FROM loose");
+    int counts[5];
+    assert_true(lido_next(found) && lido_scan(found, &counts[0], &counts[1], &counts[2], &counts[3], &counts[4]));
+    saw("%d %d %d %d %d", counts[0], counts[1], counts[2], counts[3], counts[4]);
+    lido_session_close(db);
+}
+
 static void story_of_structs(lido_engine *engine) {
     static thing things[200];
     static const int counts[] = {3, 200};
@@ -456,6 +490,7 @@ static const scenario scenarios[] = {
      "false -3 3 -3 3 -3 3 -3 3 -3 3 1.5 0.375 - 01020300-0000-0000-0000-000000000000 2023-11-14 22:13:20.000001 blob "
      "{\"a\":1} - 3\n"
      "transaction: ok\n"},
+    {"members that may be NULL", story_of_members_that_may_be_null, "3\n200\n203 102 102 102 102\n"},
     {"names that SQL would trip over", story_of_names, "inserted 1\ninserted 100\nsum 39701\ntransaction: ok\n"},
 };
 

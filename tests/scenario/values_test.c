@@ -246,6 +246,36 @@ static void story_of_every_target(lido_engine *engine) {
     commit_and_close(db);
 }
 
+/* A pointer to a const value is NULL for NULL, and else points to what lives as long as the rows. */
+static void story_of_targets_that_may_be_null(lido_engine *engine) {
+    lido_session *db = open_with_samples(engine);
+    const bool *flag = NULL;
+    const int *whole = NULL;
+    const double *real = NULL;
+    const lido_uuid *id = NULL;
+    const lido_time *moment = NULL;
+    lido_exec(db, "DELETE FROM samples");
+    lido_exec(db, "INSERT INTO samples (flag, whole, real, id, moment) VALUES (?, ?, ?, ?, ?)", true, 42, 2.5,
+              uuid_of("01890a5d-ac96-774b-bcce-b302099a8057"), time_of("2024-02-29 12:34:56"));
+    lido_exec(db, "INSERT INTO samples (flag) VALUES (NULL)");
+    lido_rows *rows = lido_query(db, "SELECT flag, whole, real, id, moment FROM samples ORDER BY whole NULLS LAST");
+    assert_true(lido_next(rows) && lido_scan(rows, &flag, &whole, &real, &id, &moment));
+    const double *first = real;
+    char id_text[37];
+    lido_uuid_format(*id, id_text);
+    saw("%d %d %g %s %lld", *flag, *whole, *real, id_text, (long long)moment->microseconds);
+    assert_true(lido_next(rows) && lido_scan(rows, &flag, &whole, &real, &id, &moment));
+    saw("%d %d %d %d %d", flag == NULL, whole == NULL, real == NULL, id == NULL, moment == NULL);
+    saw("%g", *first); /* it lives as long as the rows */
+    lido_exec(db, "UPDATE samples SET whole = 3000000000");
+    rows = lido_query(db, "SELECT whole FROM samples");
+    assert_true(lido_next(rows));
+    whole = (const int[]){1};
+    SAW_REFUSAL(db, lido_scan(rows, &whole));
+    saw("%d", whole == NULL);
+    commit_and_close(db);
+}
+
 /* Reads the first column of a statement's first row into `target`, and tells why if it does not fit. */
 static void read_into(lido_session *db, const char *sql, lido_target target) {
     lido_error error;
@@ -429,6 +459,13 @@ int main(void) {
          "1 42 42 42 42 42 42 42 42 42 42\n"
          "2.5 2.5 lamp 01890a5d-ac96-774b-bcce-b302099a8057 2024-02-29 12:34:56.000000\n"
          "2 [1] 12.25 int64\n"
+         "ok\n"},
+        {"targets that may be NULL", story_of_targets_that_may_be_null,
+         "1 42 2.5 01890a5d-ac96-774b-bcce-b302099a8057 1709210096000000\n"
+         "1 1 1 1 1\n"
+         "2.5\n"
+         "type mismatch: column 0 (whole) cannot be read as an int: it is out of the range of int\n"
+         "1\n"
          "ok\n"},
         {"what does not fit", story_of_what_does_not_fit,
          "type mismatch\n" /* 3 000 000 000 into an int */

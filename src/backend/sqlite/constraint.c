@@ -1,5 +1,5 @@
-/* Which unique constraint was violated: SQLite's message names its columns, and not it. So the schema is asked, after the
- * fact. What cannot be found out stays unsaid. */
+/* Which unique constraint was violated: SQLite's message names its columns, and not it. So the schema is asked, after
+ * the fact. What cannot be found out stays unsaid. */
 #include <string.h>
 
 #include "backend/sqlite/sqlite.h"
