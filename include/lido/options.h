@@ -69,6 +69,10 @@ typedef struct lido_options {
     int regexp_strict;          /* 1: a REGEXP with an invalid pattern fails; 0: it matches nothing; default 0 */
     const char *offload; /* in tasks, where SQLite works: always: in other threads; never: in the loop's; auto, the
                                    default: a file in other threads, memory in the loop's */
+
+    /* PostgreSQL, in tasks: how many connections the sessions of a loop share that only read, in autocommit mode; 0:
+     * none, each has its own; default 0. docs/tasks.md tells of them. */
+    int lanes;
 } lido_options;
 
 #define LIDO_OPTIONS_INIT \
@@ -76,7 +80,7 @@ typedef struct lido_options {
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, LIDO_UNSET \
     }
 
 /* Where a setting's value came from. */

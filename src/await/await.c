@@ -187,6 +187,8 @@ lido__await_outcome lido__await(const lido__wait *wait, int64_t deadline) {
         return block_until(deadline);
     case LIDO__WAIT_WAKER:
         return block_on_waker(wait->waker, deadline);
+    case LIDO__WAIT_NEAR:
+        break;
     case LIDO__WAIT_WORK:
         return lido__offload(wait, deadline);
     case LIDO__WAIT_CALL:

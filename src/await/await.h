@@ -11,6 +11,7 @@
 #define LIDO_AWAIT_AWAIT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,10 +42,26 @@ void lido__waker_done(lido__waker *waker);
 /* From any thread. The waiter may be gone as soon as this has returned, not before. */
 void lido__waker_wake(lido__waker *waker);
 
+/* The same among what runs on one loop's thread, so that it needs no lock: for a task, which another or an attendant
+ * will wake. */
+typedef struct lido__near {
+    struct lido_task *task;
+    bool woken;
+} lido__near;
+
+/* For the task that runs, which is to be the one that waits. */
+void lido__near_init(lido__near *near);
+/* On its loop's thread. Outside all tasks the one that waits runs at once, until it waits again or ends: what it was
+ * woken for is still at hand. */
+void lido__near_wake(lido__near *near);
+/* From any thread, while it is sure to be there: its task looks about, whether it was woken or not. */
+void lido__near_interrupt(lido__near *near);
+
 typedef enum lido__wait_kind {
     LIDO__WAIT_DESCRIPTOR, /* until it can be read or written, as asked, or is broken */
     LIDO__WAIT_MOMENT,     /* until the deadline: the outcome is TIMED_OUT */
     LIDO__WAIT_WAKER,      /* until it is woken */
+    LIDO__WAIT_NEAR,       /* until it is woken, or interrupted; in a task alone */
     LIDO__WAIT_WORK,       /* until `work(argument)` has returned */
     LIDO__WAIT_CALL        /* until `call(argument, worth)` has returned, however long that takes */
 } lido__wait_kind;
@@ -81,6 +98,7 @@ typedef struct lido__wait {
                                      taken; does not wait. NULL: the descriptor
                                      is looked at */
     lido__waker *waker;
+    lido__near *near;
     void (*work)(void *argument);
     void (*dispose)(void *argument); /* called when work that was not waited for any longer has returned */
     void (*call)(void *argument, int worth);
@@ -135,6 +153,42 @@ void lido__await_firm_end(void);
 
 /* In the middle of work that takes long: lets others run, where there are any. READY: go on. */
 lido__await_outcome lido__await_yield(void);
+
+/* ---- What serves many tasks of one loop together ---- */
+
+/* It works on the loop's thread, outside all tasks: nothing in its functions may wait. */
+typedef struct lido__attendant {
+    const void *key;                               /* what it is found by */
+    void (*turn_ends)(struct lido__attendant *of); /* it was `due`, and every task that could run has run */
+    void (*late)(struct lido__attendant *of);      /* its moment has come; that is LIDO__NO_DEADLINE by then */
+    void (*called)(struct lido__attendant *of);    /* lido__attendant_call has */
+    void (*loop_ends)(struct lido__attendant *of); /* no task is left; must call lido__attendant_leave */
+    bool due;                                      /* its own to set, on the loop's thread; false again by then */
+    int64_t moment;                                /* the same; LIDO__NO_DEADLINE: none */
+    atomic_bool wanted;                            /* from here on await's */
+    struct lido_loop *loop;
+    struct lido__attendant *next;
+} lido__attendant;
+
+/* The attendant of that key of the running task's loop. NULL, with *in_task false on a thread: there is none. */
+lido__attendant *lido__attendant_find(const void *key, bool *in_task);
+/* Joins the running task's loop; in a task alone. */
+void lido__attendant_join(lido__attendant *joins);
+/* On the loop's thread. */
+void lido__attendant_leave(lido__attendant *leaves);
+/* From any thread, while it is sure to be there: `called` is called soon. */
+void lido__attendant_call(lido__attendant *called);
+/* Whether the calling thread is its loop's. */
+bool lido__attendant_is_near(const lido__attendant *asked);
+
+/* A descriptor that an attendant looks at. */
+typedef struct lido__lookout {
+    void (*ready)(struct lido__lookout *of); /* it can be read, or written if that was asked, or is broken */
+} lido__lookout;
+
+/* On the loop's thread: from now on, until unset, while the descriptor is open. False: no memory. */
+bool lido__lookout_set(lido__attendant *of, lido__lookout *lookout, int descriptor, bool write);
+void lido__lookout_unset(lido__attendant *of, int descriptor);
 
 /* Something that must not be left open when its task ends; on a thread nothing ends. `leave` is called in the task,
  * and must close it, which calls lido__await_let_go. */

@@ -217,6 +217,7 @@ void lido_loop_close(lido_loop *loop) {
     if (!inherited) {
         cancel_all(loop);
         lido__loop_drain(loop);
+        lido__attendants_end(loop);
         free_parts(loop);
     }
     if (loop->attached && !inherited)

@@ -1,7 +1,7 @@
 /* A loop's inside.
  *
- * loop.c makes and ends loops; turn.c runs the tasks that can run; poller.c watches descriptors; loop_uv.c is libuv
- * as the host. All members are the loop's thread's, save where said. */
+ * loop.c makes and ends loops; turn.c runs the tasks that can run; poller.c watches descriptors; attendant.c looks
+ * after attendants; loop_uv.c is libuv as the host. All members are the loop's thread's, save where said. */
 #ifndef LIDO_AWAIT_LOOP_H
 #define LIDO_AWAIT_LOOP_H
 
@@ -14,8 +14,9 @@
 
 /* One for each descriptor, by its number. */
 typedef struct lido__poll_slot {
-    lido_task *waiter; /* NULL: none */
-    unsigned armed;    /* what epoll was asked to tell of it; 0: it is not in there */
+    lido_task *waiter;      /* NULL: none */
+    lido__lookout *lookout; /* the same; one of the two */
+    unsigned armed;         /* what epoll was asked to tell of it; 0: it is not in there */
 } lido__poll_slot;
 
 typedef struct lido__poller {
@@ -47,6 +48,7 @@ struct lido_loop {
     lido_task *ready_last;
     lido_task *all; /* not ended */
     lido__timer *timers;
+    lido__attendant *attendants;
     lido__poller poller;
     int wake_descriptor; /* an eventfd: readable as long as a turn is wanted */
     bool turning;
@@ -73,6 +75,8 @@ void lido__loop_signal(lido_loop *loop);
 
 /* On the loop's thread: puts a task that is parked or new into the queue. */
 void lido__loop_make_ready(lido_task *task, lido__await_outcome outcome);
+/* On the loop's thread, outside all tasks: runs one that is parked. */
+void lido__loop_run_now(lido_task *task);
 /* From any thread. False if the task has ended. */
 bool lido__loop_post(lido_task *task, unsigned message);
 /* Lets the host know whether there are tasks. */
@@ -90,6 +94,19 @@ bool lido__poller_watch(lido_loop *loop, lido_task *task, const lido__wait *wait
 void lido__poller_unwatch(lido_loop *loop, const lido__wait *wait);
 /* Makes ready those whose descriptors are; waits up to `ms` for one (-1: for ever). Returns how many told something. */
 int lido__poller_look(lido_loop *loop, int ms);
+
+bool lido__poller_look_out(lido_loop *loop, lido__lookout *lookout, int descriptor, bool write);
+
+/* ---- attendant.c ---- */
+
+/* Calls those that other threads have called, and those whose moment has come. */
+void lido__attendants_hear(lido_loop *loop);
+/* The tasks that could run have run. */
+void lido__attendants_end_turn(lido_loop *loop);
+/* The loop ends. */
+void lido__attendants_end(lido_loop *loop);
+/* The earliest of their moments. */
+int64_t lido__attendants_moment(const lido_loop *loop);
 
 /* ---- loop_uv.c ---- */
 

@@ -66,7 +66,7 @@ bool lido__poller_watch(lido_loop *loop, lido_task *task, const lido__wait *wait
         return false;
     lido__poll_slot *slot = &poller->slots[wait->descriptor];
     bool known = wait->watch != NULL && wait->watch->loop == loop->number && slot->armed == events;
-    if (slot->waiter != NULL)
+    if (slot->waiter != NULL || slot->lookout != NULL)
         return false;
     if (!known && !arm(poller, wait->descriptor, events)) {
         *always = errno == EPERM; /* a file */
@@ -77,6 +77,27 @@ bool lido__poller_watch(lido_loop *loop, lido_task *task, const lido__wait *wait
     if (wait->watch != NULL)
         wait->watch->loop = loop->number;
     return true;
+}
+
+bool lido__poller_look_out(lido_loop *loop, lido__lookout *lookout, int descriptor, bool write) {
+    lido__poller *poller = &loop->poller;
+    unsigned events = (unsigned)EPOLLIN | (write ? (unsigned)EPOLLOUT : 0);
+    if (descriptor < 0 || !reserve_slot(poller, (size_t)descriptor))
+        return false;
+    lido__poll_slot *slot = &poller->slots[descriptor];
+    if ((slot->lookout == NULL || slot->armed != events) && !arm(poller, descriptor, events))
+        return false;
+    slot->armed = events;
+    slot->lookout = lookout;
+    return true;
+}
+
+void lido__lookout_unset(lido__attendant *of, int descriptor) {
+    lido__poller *poller = &of->loop->poller;
+    if (descriptor < 0 || (size_t)descriptor >= poller->slot_count || poller->slots[descriptor].lookout == NULL)
+        return;
+    poller->slots[descriptor].lookout = NULL;
+    disarm(poller, descriptor);
 }
 
 void lido__poller_unwatch(lido_loop *loop, const lido__wait *wait) {
@@ -101,9 +122,11 @@ int lido__poller_look(lido_loop *loop, int ms) {
             continue;
         }
         int descriptor = (int)events[i].data.u64;
-        lido_task *waiter = loop->poller.slots[descriptor].waiter;
-        if (waiter != NULL)
-            lido__loop_make_ready(waiter, LIDO__AWAIT_READY);
+        const lido__poll_slot *slot = &loop->poller.slots[descriptor];
+        if (slot->waiter != NULL)
+            lido__loop_make_ready(slot->waiter, LIDO__AWAIT_READY);
+        else if (slot->lookout != NULL)
+            slot->lookout->ready(slot->lookout);
         else
             disarm(&loop->poller, descriptor);
     }

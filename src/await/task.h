@@ -22,7 +22,7 @@ typedef enum lido__task_state {
 } lido__task_state;
 
 /* What other threads ask of a task's loop. */
-enum { LIDO__TASK_START = 1, LIDO__TASK_WAKE = 2, LIDO__TASK_CANCEL = 4 };
+enum { LIDO__TASK_START = 1, LIDO__TASK_WAKE = 2, LIDO__TASK_CANCEL = 4, LIDO__TASK_INTERRUPT = 8 };
 
 /* Who waits for a task's end; on its own stack. */
 typedef struct lido__joiner {
@@ -53,6 +53,7 @@ struct lido_task {
     lido__await_outcome outcome; /* why it goes on */
     bool firm_wait;              /* being cancelled does not end it */
     bool delivered;              /* the waker's wake-up has arrived */
+    const lido__near *near;      /* NULL: it is parked for something else */
     lido__timer timer;
 
     int64_t deadline; /* of all that it waits for, as lido_task_deadline set it */

@@ -69,6 +69,33 @@ static lido__await_outcome await_waker(lido_task *task, lido__waker *waker, int6
     return LIDO__AWAIT_READY;
 }
 
+void lido__near_init(lido__near *near) {
+    *near = (lido__near){.task = lido__here_now.task};
+}
+
+void lido__near_wake(lido__near *near) {
+    near->woken = true;
+    if (near->task->near != near)
+        return;
+    if (lido__here_now.task == NULL)
+        lido__loop_run_now(near->task);
+    else
+        lido__loop_make_ready(near->task, LIDO__AWAIT_READY);
+}
+
+void lido__near_interrupt(lido__near *near) {
+    lido__loop_post(near->task, LIDO__TASK_INTERRUPT);
+}
+
+static lido__await_outcome await_near(lido_task *task, const lido__near *near, int64_t deadline, bool firm) {
+    if (near->woken)
+        return LIDO__AWAIT_READY;
+    task->near = near;
+    lido__await_outcome outcome = park(task, deadline, firm);
+    task->near = NULL;
+    return outcome;
+}
+
 /* ---- Calls ---- */
 
 static void call_in_place(void *argument) {
@@ -110,6 +137,8 @@ lido__await_outcome lido__task_await(lido_task *task, const lido__wait *wait, in
         return park(task, deadline, firm);
     case LIDO__WAIT_WAKER:
         return await_waker(task, wait->waker, deadline, firm);
+    case LIDO__WAIT_NEAR:
+        return await_near(task, wait->near, deadline, firm);
     case LIDO__WAIT_WORK:
         return lido__offload(wait, deadline);
     case LIDO__WAIT_CALL:

@@ -56,6 +56,8 @@ static void hear(lido_task *task) {
     }
     if ((messages & LIDO__TASK_CANCEL) != 0 && !task->firm_wait)
         lido__loop_make_ready(task, LIDO__AWAIT_CANCELLED);
+    if ((messages & LIDO__TASK_INTERRUPT) != 0 && task->near != NULL)
+        lido__loop_make_ready(task, LIDO__AWAIT_READY);
     lido__task_let_go(task);
 }
 
@@ -94,16 +96,22 @@ static void fire_timers(lido_loop *loop) {
     }
 }
 
+static int64_t next_moment(const lido_loop *loop) {
+    int64_t moment = lido__attendants_moment(loop);
+    return loop->timers != NULL && loop->timers->moment < moment ? loop->timers->moment : moment;
+}
+
 /* Milliseconds until the next timer, rounded up; -1: there is none. */
 static int64_t next_timer_ms(const lido_loop *loop) {
-    if (loop->timers == NULL)
+    int64_t moment = next_moment(loop);
+    if (moment == LIDO__NO_DEADLINE)
         return -1;
-    int64_t left = loop->timers->moment - lido__clock_now_us();
+    int64_t left = moment - lido__clock_now_us();
     return left > 0 ? left / 1000 + 1 : 0;
 }
 
 static void set_host_timer(lido_loop *loop) {
-    int64_t moment = loop->timers != NULL ? loop->timers->moment : LIDO__NO_DEADLINE;
+    int64_t moment = next_moment(loop);
     if (moment == loop->host_timer || loop->opened == NULL)
         return;
     loop->host_timer = moment;
@@ -126,6 +134,13 @@ static void run_task(lido_loop *loop, lido_task *task) {
     lido__here_now.self = thread;
     if (task->state == LIDO__TASK_ENDED)
         lido__task_bury(task);
+}
+
+void lido__loop_run_now(lido_task *task) {
+    if (task->state != LIDO__TASK_PARKED)
+        return;
+    task->outcome = LIDO__AWAIT_READY;
+    run_task(task->loop, task);
 }
 
 /* Those that are ready now, each once. Returns whether there were any. */
@@ -151,12 +166,14 @@ static bool run_round(lido_loop *loop, int ms) {
     bool ran = false;
     read_inbox(loop);
     fire_timers(loop);
+    lido__attendants_hear(loop);
     int64_t tick = lido__clock_recent_us();
     loop->in_haste = false;
     for (int run = 0; run < RUNS_MOST && !loop->in_haste && run_ready(loop); run++) {
         ran = true;
         loop->in_haste = loop->in_haste || lido__clock_recent_us() != tick;
     }
+    lido__attendants_end_turn(loop);
     return ran || told > 0;
 }
 

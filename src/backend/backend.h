@@ -188,6 +188,40 @@ static inline void lido__result_forget(lido__result *result) {
     *result = (lido__result){.arena = result->arena, .timeout_ms = result->timeout_ms};
 }
 
+/* A statement under way on a lane: a connection that the tasks of a loop share for what only reads. Landed when there
+ * is an answer to it, in the order in which they were sent. */
+typedef struct lido__flight {
+    lido__batch *batch; /* one statement, `alone`, no stream and no `bulk`; NULL: nobody wants its answer any more */
+    bool again;         /* it was skipped before: nothing that others sent is relied on */
+    bool skipped;       /* out: it was not run, through no fault of its own */
+    uint64_t sent_in;   /* the backend's: in which transaction */
+} lido__flight;
+
+/* What is sent between two syncs stands or falls together: where one fails, the server skips those behind it. A
+ * function that finds the connection lost, or has no memory for what it must know, sets `broken`; what was under way
+ * is then the caller's again. None of them waits. */
+typedef struct lido__lane_operations {
+    /* Whether lanes can be had at all, as the engine is configured. */
+    bool (*possible)(const lido__config *config);
+    /* Makes a lane of a connection that nothing runs on, opened with a configuration for lanes; false: it cannot be
+     * one. */
+    bool (*begin)(lido__connection *connection);
+    /* Makes an ordinary connection of it again; `broken` if anything is under way. */
+    void (*end)(lido__connection *connection);
+    int (*descriptor)(const lido__connection *connection);
+    /* Into the buffer; there may be LIDO__FLIGHTS_MOST under way. */
+    void (*send)(lido__connection *connection, lido__flight *flight);
+    void (*sync)(lido__connection *connection);
+    /* Sends what is in the buffer, as far as that is taken at once; true: there is more. */
+    bool (*flush)(lido__connection *connection);
+    /* Takes in what has come. */
+    void (*receive)(lido__connection *connection);
+    /* Of what was taken in: the next flight that has landed; NULL: none has yet. */
+    lido__flight *(*landed)(lido__connection *connection);
+} lido__lane_operations;
+
+enum { LIDO__FLIGHTS_MOST = 256 };
+
 typedef enum lido__fork_moment {
     LIDO__BEFORE_FORK,
     LIDO__AFTER_FORK_IN_PARENT,
@@ -229,6 +263,7 @@ struct lido__backend {
     /* Names the open transaction; and says what became of one that was named. Both optional. */
     bool (*mark)(lido__connection *connection, lido__mark *mark, lido_error *error);
     lido__resolution (*resolve)(lido__connection *connection, const lido__mark *mark);
+    const lido__lane_operations *lanes; /* NULL: it has none */
     /* Fills in what it knows of the server. */
     bool (*inspect)(lido__connection *connection, lido_server *server, lido_error *error);
 };

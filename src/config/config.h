@@ -76,6 +76,8 @@ typedef struct lido__config {
     int wal_autocheckpoint;
     bool regexp_strict;
     const char *offload; /* one of the known words */
+    int lanes;           /* of each loop; 0: none */
+    bool for_lanes;      /* this is the configuration of lanes themselves: they must not write */
 
     struct lido__shared_turn *write_turn; /* SQLite: made by the parent, for its workers; NULL: there is none */
 

@@ -129,6 +129,9 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_OFFLOAD] = {.name = IN_BOTH(offload), .parameter = "offload",
         .variable = "DATABASE_OFFLOAD", .form = LIDO__FORM_WORD, .databases = LIDO__FOR_SQLITE,
         .words = "auto, always, never", .fallback_text = "auto"},
+    [LIDO__SETTING_LANES] = {.name = IN_BOTH(lanes), .parameter = "lanes", .variable = "DATABASE_LANES",
+        .form = LIDO__FORM_INTEGER, .databases = LIDO__FOR_POSTGRESQL,
+        .lowest = 0, .highest = 64, .on = 2, .fallback = 0},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

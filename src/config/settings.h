@@ -59,6 +59,7 @@ typedef enum lido__setting_index {
     LIDO__SETTING_WAL_AUTOCHECKPOINT,
     LIDO__SETTING_REGEXP_STRICT,
     LIDO__SETTING_OFFLOAD,
+    LIDO__SETTING_LANES,
     LIDO__SETTING_COUNT
 } lido__setting_index;
 
@@ -80,6 +81,7 @@ typedef struct lido__setting_rule {
     int64_t lowest;       /* of numbers; as are the next three */
     int64_t highest;
     const char *minus_one; /* what -1 means, "never"; NULL: -1 is not allowed */
+    int64_t on;            /* what "on" means, "off" being 0; 0: those words are not allowed */
     int64_t fallback;
     const char *words;         /* those allowed, lower case, with ", " between */
     const char *fallback_text; /* NULL: unset is left to the database's library */

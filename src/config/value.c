@@ -78,6 +78,11 @@ bool lido__number_read(const lido__setting_rule *rule, const char *text, int64_t
         *number = -1;
         return true;
     }
+    if (rule->on != 0 && !is_digit(*text)) {
+        bool read = lido__switch_read(text, &on);
+        *number = on ? rule->on : 0;
+        return read;
+    }
     switch (rule->form) {
     case LIDO__FORM_SWITCH:
         if (!lido__switch_read(text, &on))
@@ -169,6 +174,8 @@ static void range_format(const lido__setting_rule *rule, bool as_member, char *t
     int used = snprintf(text, size, "%s to %s%s", lowest, highest, measure);
     if (rule->minus_one != NULL)
         snprintf(text + used, size - (size_t)used, ", or -1 (%s)", rule->minus_one);
+    else if (rule->on != 0 && !as_member)
+        snprintf(text + used, size - (size_t)used, ", on (%" PRId64 ") or off (0)", rule->on);
 }
 
 const char *lido__allowed(const lido__setting_rule *rule, bool as_member, char text[LIDO__ALLOWED_SIZE]) {

@@ -20,7 +20,8 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
     if (error->status != LIDO_OK)
         return false;
     bool made = lido__pool_init(&engine->pool, &engine->config, engine->backend, database);
-    if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)))
+    if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)) &&
+        lido__lanes_init(engine))
         return true;
     if (made)
         lido__pool_done(&engine->pool);
@@ -87,6 +88,7 @@ void lido__engine_let_go(lido_engine *engine) {
     if (engine->backend->one_writer)
         lido__pool_done(&engine->writer.pool);
     lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
+    lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
@@ -97,32 +99,35 @@ void lido_engine_close(lido_engine *engine) {
     if (engine == NULL)
         return;
     atomic_store_explicit(&engine->closed, true, memory_order_relaxed);
-    size_t sessions = atomic_load_explicit(&engine->references, memory_order_relaxed) - 1;
+    size_t sessions =
+        atomic_load_explicit(&engine->references, memory_order_relaxed) - 1 - lido__lanes_references(engine);
     if (sessions > 0)
         lido__log(LIDO_LOG_WARNING, "%s: the engine is closed while %zu of its sessions are open",
                   engine->config.display, sessions);
     if (engine->backend->one_writer)
         lido__pool_close(&engine->writer.pool);
+    lido__lanes_close(engine);
     lido__pool_close(&engine->pool);
     lido__engine_let_go(engine);
 }
 
-static void add_ticket(lido_engine *engine, lido_pool_stats *stats) {
-    lido_pool_stats ticket;
-    lido__pool_read_stats(&engine->writer.pool, &ticket);
-    stats->open += ticket.open;
-    stats->idle += ticket.idle;
-    stats->in_use += ticket.in_use;
-    stats->waiting += ticket.waiting;
-    stats->down = stats->down || ticket.down;
-    stats->acquires += ticket.acquires;
-    stats->waits += ticket.waits;
-    stats->timeouts += ticket.timeouts;
-    stats->failed_connects += ticket.failed_connects;
-    stats->recycled += ticket.recycled;
-    stats->invalidated += ticket.invalidated;
-    stats->wait_us += ticket.wait_us;
-    stats->use_us += ticket.use_us;
+/* Of a pool beside the engine's own. */
+static void add_stats(lido__pool *pool, lido_pool_stats *stats) {
+    lido_pool_stats beside;
+    lido__pool_read_stats(pool, &beside);
+    stats->open += beside.open;
+    stats->idle += beside.idle;
+    stats->in_use += beside.in_use;
+    stats->waiting += beside.waiting;
+    stats->down = stats->down || beside.down;
+    stats->acquires += beside.acquires;
+    stats->waits += beside.waits;
+    stats->timeouts += beside.timeouts;
+    stats->failed_connects += beside.failed_connects;
+    stats->recycled += beside.recycled;
+    stats->invalidated += beside.invalidated;
+    stats->wait_us += beside.wait_us;
+    stats->use_us += beside.use_us;
 }
 
 void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats) {
@@ -133,7 +138,9 @@ void lido_engine_stats(lido_engine *engine, lido_pool_stats *stats) {
         return;
     lido__pool_read_stats(&engine->pool, stats);
     if (engine->backend->one_writer)
-        add_ticket(engine, stats);
+        add_stats(&engine->writer.pool, stats);
+    if (engine->lanes.used)
+        add_stats(&engine->lanes.pool, stats);
 }
 
 bool lido_engine_setting(const lido_engine *engine, size_t index, lido_setting *setting) {

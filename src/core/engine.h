@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "core/lane.h"
 #include "core/pool.h"
 #include "core/sql_cache.h"
 #include "core/writer.h"
@@ -13,6 +14,7 @@ struct lido_engine {
     const lido__backend *backend;
     lido__pool pool;
     lido__writer writer; /* where the backend has one writer */
+    lido__lanes lanes;
     lido__sql_cache sql;
     lido_engine *next; /* in fork.c's list; under its lock, as is the next */
     lido_engine *previous;

@@ -31,6 +31,14 @@ static void tell_pools(lido_engine *engine, void (*tell)(lido__pool *pool)) {
     tell(&engine->pool);
     if (engine->backend->one_writer)
         tell(&engine->writer.pool);
+    if (engine->lanes.used)
+        tell(&engine->lanes.pool);
+}
+
+static void tell_lanes(void (*tell)(lido_engine *engine)) {
+    for (lido_engine *at = engines; at != NULL; at = at->next)
+        if (at->lanes.used)
+            tell(at);
 }
 
 /* The backends' own locks come last: an engine may be taking them under its pool's. */
@@ -38,11 +46,13 @@ static void before_fork(void) {
     pthread_mutex_lock(&lock);
     for (lido_engine *at = engines; at != NULL; at = at->next)
         tell_pools(at, lido__pool_before_fork);
+    tell_lanes(lido__lanes_before_fork);
     tell_backends(LIDO__BEFORE_FORK);
 }
 
 static void after_fork_in_parent(void) {
     tell_backends(LIDO__AFTER_FORK_IN_PARENT);
+    tell_lanes(lido__lanes_after_fork_in_parent);
     for (lido_engine *at = engines; at != NULL; at = at->next)
         tell_pools(at, lido__pool_after_fork_in_parent);
     pthread_mutex_unlock(&lock);
@@ -52,6 +62,7 @@ static void after_fork_in_child(void) {
     atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
     lido__await_self_renew();
     tell_backends(LIDO__AFTER_FORK_IN_CHILD);
+    tell_lanes(lido__lanes_after_fork_in_child);
     for (lido_engine *at = engines; at != NULL; at = at->next) {
         tell_pools(at, lido__pool_after_fork_in_child);
         lido__writer_forget(&at->writer);

@@ -228,8 +228,8 @@ static void *keep(void *argument) {
     do {
         begin_opening(&ahead);
         tidy(pool);
-        if (pool->ticket != NULL)
-            tidy(pool->ticket);
+        if (pool->beside != NULL)
+            tidy(pool->beside);
     } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
     end_opening(&ahead, LIDO__NO_DEADLINE); /* bounded by connect_timeout */
     return NULL;

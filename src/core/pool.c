@@ -29,11 +29,11 @@ bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__b
     return made;
 }
 
-bool lido__pool_init_ticket(lido__pool *pool, const lido__config *config, lido__pool *head) {
+bool lido__pool_init_beside(lido__pool *pool, const lido__config *config, lido__pool *head, bool lends_ticket) {
     bool made = pool_make(pool, config, head->backend, head);
-    pool->lends_ticket = true;
+    pool->lends_ticket = lends_ticket;
     if (made)
-        head->ticket = pool;
+        head->beside = pool;
     return made;
 }
 

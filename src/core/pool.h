@@ -69,15 +69,16 @@ typedef struct lido__pool {
 
     lido_pool_stats stats; /* its counters; lido__pool_read_stats adds those of the connections */
 
-    struct lido__pool *ticket; /* head: the pool that its keeper tidies, too; or NULL */
+    struct lido__pool *beside; /* head: the pool that its keeper tidies, too; or NULL */
     pthread_t keeper;
     bool keeper_runs;
     lido__waker keeper_waker; /* woken to make it stop */
 } lido__pool;
 
 bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__backend *backend, void *database);
-/* A pool beside `head` that lends one connection, the ticket. */
-bool lido__pool_init_ticket(lido__pool *pool, const lido__config *config, lido__pool *head);
+/* A pool beside `head`, whose keeper tidies it, too; there is at most one. `lends_ticket`: it lends one connection, the
+ * ticket. */
+bool lido__pool_init_beside(lido__pool *pool, const lido__config *config, lido__pool *head, bool lends_ticket);
 /* core/function.c: when nobody can call them any more. */
 void lido__functions_done(lido__functions *functions);
 /* When nothing is taken any more. */

@@ -402,9 +402,10 @@ static void note_end(lido_session *session, const lido__batch *batch, bool done)
         session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
 }
 
-/* An errand was run already. */
-static bool run_batch(lido_session *session, lido__batch *batch, const lido__errand *errand) {
-    int64_t began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+/* An errand was run already. `began`: when listeners were told that it sets out; 0: they were not yet. */
+static bool run_batch(lido_session *session, lido__batch *batch, const lido__errand *errand, int64_t began) {
+    if (began == 0 && lido__watched(session, LIDO__WATCH_BATCH))
+        began = lido__watch_batch_begins(session, batch);
     bool done = batch->failed == batch->count;
     if (!errand->done) {
         show_last_sql(session, last_of(batch));
@@ -431,18 +432,23 @@ void lido__queue_learn(lido_session *session) {
         atomic_store_explicit(&first->habits->goes_on_to_write, false, memory_order_relaxed);
 }
 
-/* Runs the batch. Afterwards the connection goes back, or waits for what comes next. */
-static bool run(lido_session *session, lido__batch *batch) {
+/* Runs the batch on a connection shared with others. False: it is to be run on one of the session's own; then
+ * listeners have heard that it sets out, or *began is 0. */
+static bool run_on_lane(lido_session *session, lido__batch *batch, int64_t *began) {
+    *began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+    if (!lido__lanes_run(session, batch))
+        return false;
+    note_end(session, batch, batch->failed == batch->count);
+    if (*began != 0)
+        lido__watch_batch_ran(session, batch, *began);
+    return true;
+}
+
+/* Afterwards the connection goes back, or waits for what comes next. */
+static bool run_on_connection(lido_session *session, lido__batch *batch, int64_t began) {
     lido__errand errand = {.batch = batch};
-    if (session->error.status != LIDO_OK && !session->failed)
-        lido__fault_clear(&session->error);
-    if (batch->operations->kind == LIDO__BEGIN) {
-        announce_writes(batch);
-        note_begin(session, batch);
-    }
-    batch->failed = batch->count;
     bool done = may_run(session, batch) && lease(session, batch, &errand) && (errand.done || may_run(session, batch)) &&
-                transaction_is_in_time(session, batch) && run_batch(session, batch, &errand);
+                transaction_is_in_time(session, batch) && run_batch(session, batch, &errand, began);
     const lido__operation *last = last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)
@@ -451,6 +457,28 @@ static bool run(lido_session *session, lido__batch *batch) {
         lido__session_release(session);
     else
         lido__session_pause(session);
+    return done;
+}
+
+static bool run(lido_session *session, lido__batch *batch) {
+    int64_t began = 0;
+    if (session->error.status != LIDO_OK && !session->failed)
+        lido__fault_clear(&session->error);
+    if (batch->operations->kind == LIDO__BEGIN) {
+        announce_writes(batch);
+        note_begin(session, batch);
+    }
+    batch->failed = batch->count;
+    if (!lido__lanes_take(session, batch))
+        return run_on_connection(session, batch, 0);
+    if (!may_run(session, batch))
+        return false;
+    if (run_on_lane(session, batch, &began))
+        return batch->failed == batch->count;
+    const lido__sql *sql = batch->operations->sql;
+    int64_t on_its_own = lido__clock_recent_us();
+    bool done = run_on_connection(session, batch, began);
+    lido__lanes_learn(sql, on_its_own);
     return done;
 }
 

@@ -313,7 +313,7 @@ lido_status lido_cancel(lido_session *session) {
     if (session == NULL || session->engine == NULL || session->process != lido__fork_count())
         return LIDO_ERROR;
     lido_engine *engine = session->engine;
-    bool found = lido__pool_cancel(&engine->pool, session) ||
+    bool found = lido__lanes_cancel_session(session) || lido__pool_cancel(&engine->pool, session) ||
                  (engine->backend->one_writer && lido__pool_cancel(&engine->writer.pool, session));
     return found ? LIDO_OK : LIDO_ERROR;
 }

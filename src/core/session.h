@@ -64,6 +64,9 @@ struct lido_session {
     lido_rows *rows;   /* open ones */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
 
+    _Atomic unsigned flies; /* whether a statement of it is under way on a lane; see flight.c */
+    lido__near *near;       /* if so: its wait */
+
     bool supplies;   /* a source of rows is asked for one: the program's, which must leave the session alone */
     lido__held held; /* by the task that opened it */
 

@@ -26,7 +26,7 @@ bool lido__writer_init(lido__writer *writer, const lido__pool *head) {
     writer->config.pool_timeout_ms = head->config->busy_timeout_ms;
     atomic_init(&writer->turn, RUNS);
     lido__writer_forget(writer);
-    return lido__pool_init_ticket(&writer->pool, &writer->config, (lido__pool *)(uintptr_t)head);
+    return lido__pool_init_beside(&writer->pool, &writer->config, (lido__pool *)(uintptr_t)head, true);
 }
 
 /* ---- One thing on the writer connection ---- */

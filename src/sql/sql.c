@@ -9,6 +9,7 @@
 #include "base/convert.h"
 #include "base/fault.h"
 #include "sql/hash.h"
+#include "sql/personal.h"
 #include "sql/scanner.h"
 #include "sql/shape.h"
 #include "sql/translation.h"
@@ -120,6 +121,7 @@ lido__sql *lido__sql_new(const char *text, size_t size, uint64_t hash, lido__dat
         parts.kind = shape.kind;
         parts.many = shape.many;
         parts.changes_rows = shape.kind == LIDO__SQL_WRITES && changes_rows(text);
+        parts.personal = type == LIDO__POSTGRESQL && shape.kind == LIDO__SQL_READS && lido__sql_is_personal(text, size);
         parts.parameter_count = translation.parameter_count;
         sql = assemble(&parts, &translation.names);
         if (sql == NULL)

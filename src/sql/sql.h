@@ -44,6 +44,7 @@ typedef struct lido__sql {
     size_t translated_size;
     lido__sql_kind kind;
     bool changes_rows;      /* INSERT, UPDATE, DELETE, REPLACE: all or nothing within a transaction, too */
+    bool personal;          /* it reads, and has to do with what is its connection's own; see personal.h */
     bool many;              /* another statement follows a semicolon */
     bool stays;             /* the engine keeps it as long as it has connections */
     size_t parameter_count; /* how many values it takes: the highest number, or the count of different names */

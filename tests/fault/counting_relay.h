@@ -20,7 +20,9 @@ typedef struct counting_relay {
     pthread_t thread;
     atomic_int count; /* of connections taken so far */
     struct counted {
-        atomic_long said; /* by the customer, in bytes */
+        atomic_long said;  /* by the customer, in bytes */
+        atomic_int trips;  /* how often the customer has said something after the server had, or at first */
+        bool server_spoke; /* last */
         atomic_bool ended;
         int customer;
         int server;
@@ -47,8 +49,11 @@ static inline bool count_pass(counting_relay *self, struct counted *on, bool fro
     ssize_t size = recv(from_customer ? on->customer : on->server, bytes, sizeof bytes, 0);
     if (size <= 0)
         return false;
-    if (from_customer)
+    if (from_customer) {
         atomic_fetch_add(&on->said, size);
+        atomic_fetch_add(&on->trips, on->server_spoke || atomic_load(&on->trips) == 0);
+    }
+    on->server_spoke = !from_customer;
     return count_send(self, from_customer ? on->server : on->customer, bytes, (size_t)size);
 }
 

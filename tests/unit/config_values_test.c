@@ -80,6 +80,40 @@ static void test_booleans_have_eight_spellings(void **state) {
     }
 }
 
+static void test_lanes_are_a_number_or_a_switch(void **state) {
+    (void)state;
+    static const struct {
+        const char *written;
+        int lanes;
+        const char *shown;
+    } lanes[] = {{"on", 2, "2"}, {"true", 2, "2"}, {"Yes", 2, "2"}, {"off", 0, "0"},
+                 {"no", 0, "0"}, {"0", 0, "0"},    {"1", 1, "1"},   {"64", 64, "64"}};
+    lido__config config;
+    lido_options options = LIDO_OPTIONS_INIT;
+    for (size_t index = 0; index < sizeof lanes / sizeof *lanes; index++) {
+        environment("DATABASE_LANES", lanes[index].written);
+        accept(&config, "postgresql://", NULL);
+        assert_int_equal(config.lanes, lanes[index].lanes);
+        assert_setting(&config, "lanes", lanes[index].shown, LIDO_FROM_ENVIRONMENT);
+        lido__config_done(&config);
+    }
+    options.lanes = 3;
+    accept(&config, "postgresql://?lanes=on", &options);
+    assert_int_equal(config.lanes, 3);
+    lido__config_done(&config);
+    environment("DATABASE_LANES", "on");
+    accept(&config, "sqlite://", &options); /* they are for the other database */
+    lido__config_done(&config);
+    environment("DATABASE_LANES", "");
+    refuse("postgresql://?lanes=many", NULL,
+           "the URL's parameter lanes is \"many\": allowed is 0 to 64, on (2) or off (0)");
+    refuse("postgresql://?lanes=65", NULL, "allowed is 0 to 64, on (2) or off (0)");
+    refuse("postgresql://?lanes=-1", NULL, "allowed is 0 to 64, on (2) or off (0)");
+    refuse("sqlite://?lanes=on", NULL, "lanes");
+    options.lanes = -1;
+    refuse("postgresql://", &options, "lido_options.lanes is -1: allowed is 0 to 64");
+}
+
 static void test_words_are_kept_in_lower_case(void **state) {
     (void)state;
     lido__config config;
@@ -240,6 +274,8 @@ static void assert_number_documented(const char *line, const lido__setting_rule 
         assert_documented(line, "| %s to %s", lowest, lido__number_format(rule, rule->highest, number));
     if (rule->minus_one != NULL)
         assert_documented(line, ", -1 (%s) |", rule->minus_one);
+    if (rule->on != 0)
+        assert_documented(line, ", on (%d), off (0) |", (int)rule->on);
 }
 
 static char *document_read(void) {
@@ -281,6 +317,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_durations_and_sizes_have_units, environment_clear),
         cmocka_unit_test_setup(test_booleans_have_eight_spellings, environment_clear),
+        cmocka_unit_test_setup(test_lanes_are_a_number_or_a_switch, environment_clear),
         cmocka_unit_test_setup(test_words_are_kept_in_lower_case, environment_clear),
         cmocka_unit_test_setup(test_faulty_options_are_named, environment_clear),
         cmocka_unit_test_setup(test_options_for_the_other_database_wait_for_their_day, environment_clear),

@@ -395,6 +395,37 @@ static void a_hash_depends_on_every_byte_and_on_nothing_else(void **state) {
     }
 }
 
+static void what_touches_its_connection_is_personal(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool personal;
+    } stories[] = {
+        {"SELECT set_config('a.b', 'c', false)", true},
+        {"SELECT PG_Advisory_Lock(1)", true},
+        {"SELECT pg_try_advisory_xact_lock_shared(1)", true},
+        {"SELECT 1 FROM (SELECT pg_catalog.setseed(0.5)) AS x", true},
+        {"SELECT pg_sleep_for('1 s')", true},
+        {"SELECT dblink_connect('x')", true},
+        {"SELECT * FROM pg_prepared_statements", true},
+        {"SELECT pg_backend_pid()", true},
+        {"SELECT \"currval\"('numbers')", true},
+        {"SELECT 'lastval'", true}, /* rather once too often */
+        {"SELECT 1", false},
+        {"SELECT my_set_config, reset_config FROM settings", false},
+        {"SELECT set_configuration()", false},
+        {"SELECT advisory FROM locks WHERE pg_advisor = 1", false},
+        {"INSERT INTO notes SELECT set_config('a.b', 'c', false)", false}, /* it writes */
+    };
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        lido_error error = LIDO_ERROR_INIT;
+        lido__sql *sql = read_sql(stories[i].text, LIDO__POSTGRESQL, &error);
+        if (sql == NULL || sql->personal != stories[i].personal)
+            fail_msg("%s: %spersonal", stories[i].text, stories[i].personal ? "not " : "");
+        lido__sql_free(sql);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(question_marks_are_numbered_in_order),
@@ -416,6 +447,7 @@ int main(void) {
         cmocka_unit_test(as_many_question_marks_as_there_are_numbers),
         cmocka_unit_test(a_text_beyond_the_limit_is_refused),
         cmocka_unit_test(a_hash_depends_on_every_byte_and_on_nothing_else),
+        cmocka_unit_test(what_touches_its_connection_is_personal),
     };
     return cmocka_run_group_tests_name("sql", tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-enum { KEYWORDS_OWN = 16, OLDEST_SERVER = 100000, SHORTEST_DOUBLES_SERVER = 120000 };
+enum { OPTIONS_MOST = 4096, KEYWORDS_OWN = 16, OLDEST_SERVER = 100000, SHORTEST_DOUBLES_SERVER = 120000 };
 
 /* One host's turn. */
 typedef struct attempt {
@@ -91,8 +91,22 @@ static bool is_network_name(const lido__host *host) {
 
 /* ---- One attempt ---- */
 
+/* What the program gives the server in `options`, and for a lane, that it must not write. As a parameter of the
+ * connection's start it outlasts RESET ALL, and a pooler, which would give its connections to others, refuses it. */
+static bool lane_options(const lido__config *config, char *text, size_t size) {
+    const char *own = getenv("PGOPTIONS");
+    for (size_t i = 0; i < config->keyword_count; i++)
+        if (strcmp(config->keywords[i].name, "options") == 0)
+            own = config->keywords[i].value;
+    int length = snprintf(text, size, "%s -c default_transaction_read_only=on", own != NULL ? own : "");
+    return length > 0 && (size_t)length < size;
+}
+
 static PGconn *start(const attempt *try) {
     const lido__config *config = try->config;
+    char options[OPTIONS_MOST];
+    if (config->for_lanes && !lane_options(config, options, sizeof options))
+        return NULL;
     const char *names[KEYWORDS_OWN + 64];
     const char *values[KEYWORDS_OWN + 64];
     size_t count = 0;
@@ -118,9 +132,13 @@ static PGconn *start(const attempt *try) {
         names[count] = own[i].name;
         values[count] = own[i].value;
     }
-    for (size_t i = 0; i < config->keyword_count && count < KEYWORDS_OWN + 63; i++, count++) {
+    for (size_t i = 0; i < config->keyword_count && count < KEYWORDS_OWN + 62; i++, count++) {
         names[count] = config->keywords[i].name;
         values[count] = config->keywords[i].value;
+    }
+    if (config->for_lanes) { /* the last one of a name counts */
+        names[count] = "options";
+        values[count++] = options;
     }
     names[count] = NULL;
     values[count] = NULL;
@@ -169,7 +187,8 @@ bool lido__postgres_settle(postgres_connection *connection, lido_error *error) {
 
 /* What the server does not tell by itself. */
 static bool learn_defaults(postgres_connection *connection, lido_error *error) {
-    static const char sql[] = "SHOW extra_float_digits; SHOW default_transaction_isolation";
+    static const char sql[] = "SHOW extra_float_digits; SHOW default_transaction_isolation; "
+                              "SHOW default_transaction_read_only";
     bool learned = true;
     bool lost = false;
     if (!PQsendQuery(connection->wire, sql))
@@ -180,6 +199,8 @@ static bool learn_defaults(postgres_connection *connection, lido_error *error) {
         else if (strcmp(PQfname(result, 0), "extra_float_digits") == 0)
             connection->rounds = PQserverVersion(connection->wire) < SHORTEST_DOUBLES_SERVER ||
                                  strtol(PQgetvalue(result, 0, 0), NULL, 10) <= 0;
+        else if (strcmp(PQfname(result, 0), "default_transaction_read_only") == 0)
+            connection->writes_nothing = strcmp(PQgetvalue(result, 0, 0), "on") == 0;
         else
             connection->reads_committed = strcmp(PQgetvalue(result, 0, 0), "read committed") == 0;
     }

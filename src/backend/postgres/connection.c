@@ -14,6 +14,7 @@ void lido__postgres_close(lido__connection *base) {
     lido__postgres_forget_statements(connection);
     lido__statement_cache_done(&connection->statements);
     lido__arena_done(&connection->scratch);
+    free(connection->lane);
     lido__postgres_finish(connection->wire);
     free(connection);
 }
@@ -141,5 +142,6 @@ const lido__backend lido__backend_postgres = {
     .run = lido__postgres_run,
     .mark = lido__postgres_mark,
     .resolve = lido__postgres_resolve,
+    .lanes = &lido__postgres_lane_operations,
     .inspect = inspect,
 };

@@ -59,6 +59,8 @@ bool lido__postgres_send_command(postgres_exchange *exchange, postgres_answer_ki
                                  const char *sql);
 bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t operation);
 bool lido__postgres_send_statement(postgres_exchange *exchange, size_t operation);
+/* The statement itself, which is prepared or being prepared; NULL: unprepared. */
+bool lido__postgres_send_run(postgres_exchange *exchange, size_t operation, postgres_statement *statement);
 bool lido__postgres_send_operation(postgres_exchange *exchange, size_t operation);
 /* Ends what stands or falls together; its failure, such as of a deferred constraint, is `operation`'s. */
 bool lido__postgres_send_sync(postgres_exchange *exchange, size_t operation);

@@ -2,9 +2,9 @@
  *
  * connect.c opens; connection.c looks at, asks and closes; fork.c is for children; wire.c waits for answers; run.c
  * runs batches, by send.c and read.c (exchange.h), copy.c rows in bulk; control.c begins and ends transactions, owed.c
- * ends those that nobody waits for; parameters.c, values.c and numeric.c translate values; result.c hands out rows;
- * resolve.c asks what became of a commit; errors.c fills in errors. libpq is always non-blocking; wire.c and connect.c
- * are the only places that wait. */
+ * ends those that nobody waits for; lane.c is for connections that many share; parameters.c, values.c and numeric.c
+ * translate values; result.c hands out rows; resolve.c asks what became of a commit; errors.c fills in errors. libpq is
+ * always non-blocking; wire.c and connect.c are the only places that wait. */
 #ifndef LIDO_BACKEND_POSTGRES_POSTGRES_H
 #define LIDO_BACKEND_POSTGRES_POSTGRES_H
 
@@ -25,11 +25,14 @@ typedef struct postgres_statement {
     char name[24];
     uint64_t prepared_in; /* which transaction of the connection's */
     postgres_format format;
-    bool prepared;  /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
-    bool preparing; /* of a control: PREPARE was sent, and its answer is to come */
-    bool leaving;   /* out of the cache; freed when the batch is done, and the server has it no more */
+    bool prepared;        /* the server has it: it has confirmed PREPARE and not DEALLOCATE */
+    bool preparing;       /* of a control: PREPARE was sent, and its answer is to come */
+    bool leaving;         /* out of the cache; freed when the batch is done, and the server has it no more */
+    uint64_t last_flight; /* on a lane: the last one under way that refers to it */
     struct postgres_statement *next_retired;
 } postgres_statement;
+
+typedef struct postgres_lane postgres_lane;
 
 /* What begins and ends transactions; each BEGIN has its own number, see control.c. */
 typedef enum postgres_control {
@@ -64,8 +67,10 @@ typedef struct postgres_connection {
     bool said_goodbye;       /* the server, while nothing was asked of it: it is about to close the connection */
     bool owes;               /* the answer to the end of the last transaction is still to be read; see owed.c, */
     postgres_statement *owed_control; /* and to this one's preparation; or NULL */
-    bool reads_committed;             /* a transaction of which nothing is said is READ COMMITTED */
+    bool reads_committed;             /* a transaction of which nothing is said is READ COMMITTED, */
+    bool writes_nothing;              /* and READ ONLY */
     bool rounds;                      /* and a double is rounded unless the server is told not to */
+    postgres_lane *lane;              /* what it is a lane by; NULL: it is none */
 } postgres_connection;
 
 /* Parameters as libpq takes them. */
@@ -197,6 +202,10 @@ bool lido__postgres_open_stream(postgres_connection *connection, lido__operation
 
 bool lido__postgres_mark(lido__connection *connection, lido__mark *mark, lido_error *error);
 lido__resolution lido__postgres_resolve(lido__connection *connection, const lido__mark *mark);
+
+/* ---- lane.c ---- */
+
+extern const lido__lane_operations lido__postgres_lane_operations;
 
 /* ---- run.c ---- */
 

@@ -116,7 +116,7 @@ bool lido__postgres_send_prepare(postgres_exchange *exchange, size_t index) {
     return PQsendPrepare(connection->wire, statement->name, sql->translated, 0, NULL);
 }
 
-static bool send_run(postgres_exchange *exchange, size_t index, postgres_statement *statement) {
+bool lido__postgres_send_run(postgres_exchange *exchange, size_t index, postgres_statement *statement) {
     postgres_connection *connection = exchange->connection;
     lido__operation *operation = &exchange->batch->operations[index];
     postgres_parameters with;
@@ -143,7 +143,7 @@ bool lido__postgres_send_statement(postgres_exchange *exchange, size_t index) {
         }
     }
     exchange->forgets = exchange->forgets || sql->kind == LIDO__SQL_FORGETS;
-    return send_run(exchange, index, statement);
+    return lido__postgres_send_run(exchange, index, statement);
 }
 
 /* A statement that stands alone is its own transaction without more, unless that has to be of a certain kind. */
