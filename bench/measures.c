@@ -11,6 +11,7 @@ const bench_measure *const bench_measures[] = {
     bench_sqlite_insert,
     bench_sqlite_writers,
     bench_bulk,
+    bench_seed,
     bench_pool,
     bench_regexp,
     bench_memory,
