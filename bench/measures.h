@@ -16,6 +16,7 @@ extern const bench_measure bench_pg_threads[];
 extern const bench_measure bench_pg_transaction[];
 extern const bench_measure bench_pool[];
 extern const bench_measure bench_regexp[];
+extern const bench_measure bench_seed[];
 extern const bench_measure bench_restart[];
 extern const bench_measure bench_scoped[];
 extern const bench_measure bench_sqlite_insert[];

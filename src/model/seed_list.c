@@ -1,5 +1,6 @@
-/* A list of objects in the program as sources of seeds: as many as there are sets of members that the objects give. What
- * an object leaves at zero takes the column's default, or is generated; what it points to is a reference by name. */
+/* A list of objects in the program as sources of seeds: as many as there are sets of members that the objects give.
+ * What an object leaves at zero takes the column's default, or is generated; what it points to is a reference by
+ * name. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -290,6 +290,30 @@ static void story_of_keys(lido_engine *engine) {
     seed_folder_remove(&folder);
 }
 
+/* Names that need quotes, a table in a schema, capitals; and unique indexes that are no keys. */
+static void story_of_names(lido_engine *engine) {
+    const char *const statements[] = {
+        "CREATE TABLE \"Odd \"\"Name\" (id integer PRIMARY KEY, \"a.b\" text, \"order\" text)",
+        "CREATE UNIQUE INDEX half ON \"Odd \"\"Name\" (\"order\") WHERE id > 100",
+        "CREATE UNIQUE INDEX small ON \"Odd \"\"Name\" (lower(\"a.b\"))",
+        scenario_is_postgres() ? "CREATE SCHEMA shop" : "SELECT 1",
+        scenario_is_postgres() ? "CREATE TABLE shop.kinds (name text PRIMARY KEY)"
+                               : "CREATE TABLE kinds (name text "
+                                 "PRIMARY KEY)",
+        NULL};
+    seed_folder folder = seed_folder_make();
+    make_tables(engine, statements);
+    seed_file(&folder, "Odd \"Name.csv", "ID,a.b,order\n1,x,first\n2,y,second\n");
+    seed_file(&folder, scenario_is_postgres() ? "Shop.Kinds.csv" : "Kinds.csv", "Name\nlamp\n");
+    seed(engine, &folder);
+    seed(engine, &folder);
+    saw_rows(engine, "SELECT * FROM \"Odd \"\"Name\" ORDER BY id");
+    seed_folder_empty(&folder);
+    seed_file(&folder, "Odd \"Name.csv", "a.b,order\nX,first\n");
+    seed(engine, &folder);
+    seed_folder_remove(&folder);
+}
+
 /* A part of the session's transaction, before and after which there are others. */
 static void story_of_a_transaction(lido_engine *engine) {
     seed_folder folder = seed_folder_make();
@@ -386,6 +410,11 @@ int main(void) {
          "inserted 5, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 5\nx|Main|2|hall\n"},
         {"keys that nobody gives", story_of_keys,
          "inserted 4, updated 0, unchanged 0\na uuid: 1\nthe next is 8\ninserted 0, updated 0, unchanged 4\n"},
+        {"names that need quotes", story_of_names,
+         "inserted 3, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 3\n1|x|first\n2|y|second\n"
+         "syntax error or unknown name: Odd \"Name.csv, line 1: neither the primary key of table Odd \"Name nor "
+         "another "
+         "unique one is among the columns\n"},
         {"a part of a transaction, or one of its own", story_of_a_transaction,
          "2\n0\n0 users\n2\n0\n1 users\n0\nfailed 1\n1 users\n"},
         {"progress", story_of_progress,

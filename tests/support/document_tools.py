@@ -11,7 +11,7 @@ from document_page import Fault
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 WARNINGS = "-std=c17 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror".split()
 SECONDS = 120
-COMMANDS = ("pkg-config", "meson", "ninja", "grep", "sleep")
+COMMANDS = ("pkg-config", "meson", "ninja", "grep", "sleep", "mkdir", "cat")
 
 RUN_SQL = """
 #include <lido.h>
