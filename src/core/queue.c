@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "core/queue.h"
 #include "core/watch.h"
 
 enum { QUEUE_FIRST = 8 };
@@ -125,8 +126,7 @@ static bool may_stand_alone(const lido__operation *operation) {
     return operation->alone && (operation->done || operation->in_doubt) && operation->sql->kind == LIDO__SQL_WRITES;
 }
 
-/* The error has been set; says what it befell. */
-static void queue_failed(lido_session *session, const lido__operation *operation) {
+void lido__queue_failed(lido_session *session, const lido__operation *operation) {
     lido_error *error = &session->error;
     if (operation->sql != NULL)
         lido__fault_field(error->statement, sizeof error->statement, operation->sql->text);
@@ -139,16 +139,11 @@ static void queue_failed(lido_session *session, const lido__operation *operation
     session->failed_at = savepoints_around(operation);
 }
 
-static lido__operation *last_of(const lido__batch *batch) {
-    return &batch->operations[batch->count - 1];
-}
-
 static bool has_transaction_timeout(const lido_session *session) {
     return session->options.transaction_timeout_ms >= 0 && !session->options.autocommit;
 }
 
-/* The statement's, or the transaction's where that comes first. */
-static int64_t deadline(lido_session *session, const lido__batch *batch) {
+int64_t lido__queue_deadline(lido_session *session, const lido__batch *batch) {
     const lido__connection *connection = session->connection;
     int64_t timeout_ms = session->options.statement_timeout_ms;
     if (session->options.autocommit && connection != NULL) /* taken for this alone, and the clock read then */
@@ -161,126 +156,7 @@ static int64_t deadline(lido_session *session, const lido__batch *batch) {
     return of_statement < session->transaction_deadline ? of_statement : session->transaction_deadline;
 }
 
-/* ---- Whose connection ---- */
-
-static bool writes(const lido__batch *batch) {
-    for (size_t i = 0; i < batch->count; i++)
-        if (batch->operations[i].sql != NULL && batch->operations[i].sql->kind == LIDO__SQL_WRITES)
-            return true;
-    return false;
-}
-
-/* Whether the batch waits for its turn to write before it gets a connection; see writer.h. */
-static bool begins_to_write(const lido_session *session, const lido__batch *batch) {
-    const lido__operation *first = batch->operations;
-    if (!session->engine->backend->one_writer || session->options.read_only)
-        return false;
-    return session->options.autocommit ? writes(batch) : first->kind == LIDO__BEGIN && first->writes;
-}
-
-static bool has_turn(const lido_session *session) {
-    return session->lender == &session->engine->writer.pool;
-}
-
-/* What another session's thread may run for this one. */
-static bool is_errand(const lido_session *session, const lido__batch *batch) {
-    const lido__operation *only = batch->operations;
-    return session->options.autocommit && batch->count == 1 && !only->stream && only->sql->changes_rows &&
-           atomic_load_explicit(&only->sql->habits->slow_for, memory_order_relaxed) == 0;
-}
-
-static bool is_quick(const lido__batch *batch) {
-    const lido__sql *first = batch->count > 1 ? batch->operations[1].sql : NULL;
-    return first != NULL && atomic_load_explicit(&first->habits->is_quick, memory_order_relaxed);
-}
-
-/* Who gets the ticket inside a group's transaction begins a part of that; what cannot be a part has it ended first. */
-static void enter(lido_session *session, const lido__batch *batch) {
-    lido__writer *writer = &session->engine->writer;
-    if (!has_turn(session))
-        return;
-    session->began_at = lido__clock_recent_us(); /* waiting for the turn is no part of its pace */
-    if (!lido__writer_has_group(writer))
-        return;
-    if (batch->operations->kind == LIDO__BEGIN) {
-        session->inside = session->in_turn = batch->operations->inside = true;
-        session->turn = lido__writer_turn(writer);
-    } else {
-        bool cancelled = lido__writer_settle(writer, session->connection);
-        lido__hold_go_on(session->connection);
-        if (cancelled)
-            atomic_store(&session->connection->stop, true);
-    }
-}
-
-/* What a listener is to hear of is done by who is heard. */
-static bool is_watched(const lido_session *session) {
-    return lido__watched(session, LIDO__WATCH_BATCH | LIDO_EVENT_CHECKOUT | LIDO_EVENT_CHECKIN);
-}
-
-/* A transaction that has only read until now wants to write: on its own connection, but in its turn. */
-static bool take_ticket(lido_session *session, const lido__batch *batch, lido__lease *lease) {
-    lido_engine *engine = session->engine;
-    if (!engine->backend->one_writer || has_turn(session) || session->ticket != NULL || session->options.read_only ||
-        !session->begun || !writes(batch))
-        return true;
-    if (session->began_with != NULL)
-        atomic_store_explicit(&session->began_with->habits->goes_on_to_write, true, memory_order_relaxed);
-    lease->until = lido__await_deadline(deadline(session, batch));
-    session->ticket = lido__pool_acquire(&engine->writer.pool, lease, &session->error);
-    if (session->ticket == NULL) {
-        queue_failed(session, last_of(batch));
-        return false;
-    }
-    lido__hold_pause(session->ticket);
-    return true;
-}
-
-static bool refuse_lease(lido_session *session, const lido__batch *batch) {
-    if (session->connection != NULL && has_turn(session))
-        lido__writer_settle(&session->engine->writer, session->connection);
-    lido__session_release(session);
-    queue_failed(session, last_of(batch));
-    session->lost = true; /* BEGIN goes with the rest of the queue */
-    return false;
-}
-
-static bool refuse_taken_back(lido_session *session, const lido__batch *batch) {
-    lido__fault(&session->error, LIDO_ERROR_SERIALISATION,
-                "the transaction did nothing for so long, while others waited for it to commit together, that it was "
-                "rolled back");
-    lido__fault_hint(&session->error, "run it again; do what takes its time before it or after it");
-    queue_failed(session, last_of(batch));
-    session->lost = true;
-    return false;
-}
-
-/* The connection, from here on with something running on it; or the batch was run already, by who had the ticket. */
-static bool lease(lido_session *session, lido__batch *batch, lido__errand *errand) {
-    lido_engine *engine = session->engine;
-    lido__lease lease = {.holder = session, .owner = session->owner, .file = session->file, .line = session->line};
-    if (session->connection != NULL) {
-        if (!lido__session_resume(session))
-            return refuse_taken_back(session, batch);
-        return take_ticket(session, batch, &lease);
-    }
-    session->lender = &engine->pool;
-    if (begins_to_write(session, batch)) {
-        session->lender = &engine->writer.pool;
-        lease.until = batch->deadline = lido__await_deadline(deadline(session, batch));
-        lease.errand = is_errand(session, batch) && !is_watched(session) ? errand : NULL;
-        lease.joins = !session->options.autocommit && is_quick(batch);
-    }
-    session->connection = lido__pool_acquire(session->lender, &lease, &session->error);
-    if (errand->done)
-        return true;
-    if (session->connection != NULL)
-        session->number = session->connection->number;
-    if (session->connection == NULL || (lido__watched(session, LIDO_EVENT_CHECKOUT) && !lido__watch_checkout(session)))
-        return refuse_lease(session, batch);
-    enter(session, batch);
-    return true;
-}
+/* ---- Running ---- */
 
 /* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
 static void show_last_sql(const lido_session *session, const lido__operation *last) {
@@ -296,7 +172,7 @@ static bool transaction_is_in_time(lido_session *session, const lido__batch *bat
         return true;
     lido__fault(&session->error, LIDO_ERROR_TIMEOUT, "the transaction was open for longer than transaction_timeout");
     lido__fault_hint(&session->error, "make it shorter, or raise transaction_timeout");
-    queue_failed(session, first);
+    lido__queue_failed(session, first);
     session->lost = true; /* a savepoint gives it no more time */
     return false;
 }
@@ -345,9 +221,9 @@ static bool commit(lido_session *session, lido__batch *batch) {
 static bool run_at(lido_session *session, lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
     const lido__operation *first = batch->operations;
-    if (!has_turn(session) || atomic_load(&session->connection->stop))
+    if (!lido__queue_has_turn(session) || atomic_load(&session->connection->stop))
         return run_unless_cancelled(session->connection, batch);
-    if (is_errand(session, batch))
+    if (lido__queue_is_errand(session, batch))
         return lido__writer_lead(writer, session->connection, batch);
     if (first->kind == LIDO__COMMIT)
         return commit(session, batch);
@@ -361,7 +237,7 @@ static bool run_at(lido_session *session, lido__batch *batch) {
 static bool run_where_it_can(lido_session *session, lido__batch *batch) {
     lido__errand none = {.batch = batch};
     for (;;) {
-        batch->deadline = lido__await_deadline(deadline(session, batch));
+        batch->deadline = lido__await_deadline(lido__queue_deadline(session, batch));
         bool done = run_at(session, batch);
         if (done || !batch->untouched)
             return done;
@@ -370,13 +246,13 @@ static bool run_where_it_can(lido_session *session, lido__batch *batch) {
         lido__session_release(session);
         lido__fault_clear(&session->error);
         batch->untouched = false;
-        if (!lease(session, batch, &none))
+        if (!lido__queue_lease(session, batch, &none))
             return false;
     }
 }
 
 static bool refuse_to_wait(lido_session *session, const lido__batch *batch) {
-    queue_failed(session, last_of(batch));
+    lido__queue_failed(session, lido__queue_last_of(batch));
     session->lost = true; /* a savepoint makes it no better */
     return false;
 }
@@ -390,13 +266,14 @@ static inline bool may_run(lido_session *session, const lido__batch *batch) {
 static void note_end(lido_session *session, const lido__batch *batch, bool done) {
     const lido__connection *connection = session->connection;
     if (!session->options.autocommit) {
-        session->wrote = session->wrote || writes(batch);
+        session->wrote = session->wrote || lido__queue_writes(batch);
         if (batch->count > 1 || batch->operations->kind != LIDO__STATEMENT)
             count_savepoints(session, batch);
     }
     if (!done) {
         blame_transaction_timeout(session);
-        queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed] : last_of(batch));
+        lido__queue_failed(session, batch->failed < batch->count ? &batch->operations[batch->failed]
+                                                                 : lido__queue_last_of(batch));
     }
     if (connection != NULL)
         session->lost = session->lost || connection->broken || (!done && session->begun && !connection->in_transaction);
@@ -408,7 +285,7 @@ static bool run_batch(lido_session *session, lido__batch *batch, const lido__err
         began = lido__watch_batch_begins(session, batch);
     bool done = batch->failed == batch->count;
     if (!errand->done) {
-        show_last_sql(session, last_of(batch));
+        show_last_sql(session, lido__queue_last_of(batch));
         done = run_where_it_can(session, batch);
     }
     note_end(session, batch, done);
@@ -425,7 +302,7 @@ static void note_begin(lido_session *session, const lido__batch *batch) {
 void lido__queue_learn(lido_session *session) {
     const lido__sql *first = session->began_with;
     session->began_with = NULL;
-    if (first == NULL || session->lender == NULL || !has_turn(session))
+    if (first == NULL || session->lender == NULL || !lido__queue_has_turn(session))
         return;
     lido__writer_note_pace(first, session->began_at);
     if (!session->wrote && atomic_load_explicit(&first->habits->goes_on_to_write, memory_order_relaxed))
@@ -447,9 +324,10 @@ static bool run_on_lane(lido_session *session, lido__batch *batch, int64_t *bega
 /* Afterwards the connection goes back, or waits for what comes next. */
 static bool run_on_connection(lido_session *session, lido__batch *batch, int64_t began) {
     lido__errand errand = {.batch = batch};
-    bool done = may_run(session, batch) && lease(session, batch, &errand) && (errand.done || may_run(session, batch)) &&
-                transaction_is_in_time(session, batch) && run_batch(session, batch, &errand, began);
-    const lido__operation *last = last_of(batch);
+    bool done = may_run(session, batch) && lido__queue_lease(session, batch, &errand) &&
+                (errand.done || may_run(session, batch)) && transaction_is_in_time(session, batch) &&
+                run_batch(session, batch, &errand, began);
+    const lido__operation *last = lido__queue_last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)
         return done;
@@ -505,7 +383,7 @@ bool lido__queue_run(lido_session *session, lido__operation *last) {
     lido__batch batch = {.operations = session->queue, .count = session->queue_count, .error = &session->error};
     bool done = refused ? run_behind_refusal(session, &batch) : run(session, &batch);
     if (last != NULL)
-        *last = *last_of(&batch);
+        *last = *lido__queue_last_of(&batch);
     lido__queue_drop(session, 0);
     return done;
 }

@@ -1,8 +1,8 @@
 /* A session's inside, for the files of src/core that make it up.
  *
- * session.c opens, closes and keeps the error; queue.c runs what is queued; outcome.c ends transactions and
- * savepoints; statement.c takes statements in, bulk.c rows; rows.c hands rows out; block.c is the blocks and
- * lido_transact; watch.c tells listeners.
+ * session.c opens, closes and keeps the error; queue.c runs what is queued, on the connection that queue_lease.c gets;
+ * outcome.c ends transactions and savepoints; statement.c takes statements in, bulk.c rows; rows.c hands rows out;
+ * block.c is the blocks and lido_transact; watch.c tells listeners.
  *
  * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may
  * be set in any of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
