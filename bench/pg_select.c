@@ -27,6 +27,22 @@ static bool raw_selects(void *pair, size_t operations, bench_context *context) {
     return true;
 }
 
+/* The same transactions by hand: BEGIN travels with the select, and nobody waits for the ROLLBACK, whose answer is read
+ * with the next select's. */
+static bool raw_sessions(void *pair, size_t operations, bench_context *context) {
+    bench_postgres_pair *my = pair;
+    bool right = PQenterPipelineMode(my->raw) || bench_fail(context, "libpq takes no pipeline");
+    bool owed = false;
+    for (size_t i = 0; i < operations && right; i++, owed = true) {
+        int64_t wanted = bench_pick(&my->select.raw_sequence, BENCH_POSTGRES_ITEMS);
+        right = bench_postgres_raw_begin(my->raw, "begin", owed, wanted, context) &&
+                ((PQsendQueryPrepared(my->raw, "rollback", 0, NULL, NULL, NULL, 0) && PQpipelineSync(my->raw)) ||
+                 bench_fail(context, "sending ROLLBACK: %s", PQerrorMessage(my->raw)));
+    }
+    return right && (!owed || bench_postgres_raw_read(my->raw, true, context)) &&
+           (PQexitPipelineMode(my->raw) || bench_fail(context, "%s", PQerrorMessage(my->raw)));
+}
+
 /* ---- Making and ending the job. ---- */
 
 static void close_job(void *pair) {
@@ -52,6 +68,16 @@ static void *open_on_one_core(bench_context *context) {
 
 static void *open_on_two_cores(bench_context *context) {
     return open_pinned(1, context);
+}
+
+static void *open_by_hand(bench_context *context) {
+    bench_postgres_pair *my = open_on_one_core(context);
+    if (my == NULL ||
+        (bench_postgres_prepare(my->raw, "begin", "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", 0, NULL, context) &&
+         bench_postgres_prepare(my->raw, "rollback", "ROLLBACK", 0, NULL, context)))
+        return my;
+    close_job(my);
+    return NULL;
 }
 
 const bench_measure bench_pg_select[] = {
@@ -84,6 +110,13 @@ const bench_measure bench_pg_session[] = {
      .close = close_job,
      .lido = lido_sessions,
      .raw = raw_selects},
+    {.name = "pg-session",
+     .case_name = "one-core-by-hand",
+     .needs_postgres = true,
+     .open = open_by_hand,
+     .close = close_job,
+     .lido = lido_sessions,
+     .raw = raw_sessions},
     {.name = "pg-session",
      .case_name = "two-cores",
      .needs_postgres = true,

@@ -80,6 +80,24 @@ static bool raw_transactions(void *opened, size_t operations, bench_context *con
     return true;
 }
 
+/* In three round trips, too: BEGIN travels with the select. */
+static bool raw_by_hand(void *opened, size_t operations, bench_context *context) {
+    job *my = opened;
+    PGconn *raw = my->pair.raw;
+    for (size_t i = 0; i < operations; i++) {
+        int64_t wanted = bench_pick(&my->pair.select.raw_sequence, BENCH_POSTGRES_ITEMS);
+        if (!PQenterPipelineMode(raw))
+            return bench_fail(context, "libpq takes no pipeline: %s", PQerrorMessage(raw));
+        if (!bench_postgres_raw_begin(raw, "begin", false, wanted, context))
+            return false;
+        if (!PQexitPipelineMode(raw))
+            return bench_fail(context, "libpq does not leave the pipeline: %s", PQerrorMessage(raw));
+        if (!raw_update(raw, wanted, context) || !raw_command(raw, "commit", context))
+            return false;
+    }
+    return true;
+}
+
 /* ---- Making and ending the job. ---- */
 
 static void close_job(void *opened) {
@@ -128,6 +146,13 @@ const bench_measure bench_pg_transaction[] = {
      .close = close_job,
      .lido = lido_waits,
      .raw = raw_transactions},
+    {.name = "pg-transaction",
+     .case_name = "one-core-by-hand",
+     .needs_postgres = true,
+     .open = open_on_one_core,
+     .close = close_job,
+     .lido = lido_waits,
+     .raw = raw_by_hand},
     {.name = "pg-transaction",
      .case_name = "one-core-sent",
      .needs_postgres = true,

@@ -21,21 +21,54 @@ static double read_double(const PGresult *result, int column) {
     return real;
 }
 
+static bool is_item(const PGresult *result, int64_t wanted) {
+    return PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
+           bench_item_is_right(wanted, read_int64(result, 0), PQgetvalue(result, 0, 1), read_double(result, 2));
+}
+
+static bool fail_select(PGconn *raw, int64_t wanted, bench_context *context) {
+    return bench_fail(context, "libpq did not find row %lld: %s", (long long)wanted, PQerrorMessage(raw));
+}
+
 bool bench_postgres_raw_select(PGconn *raw, int64_t wanted, bench_context *context) {
     uint64_t bytes = bench_postgres_swap((uint64_t)wanted);
     const char *values[1] = {(const char *)&bytes};
     const int lengths[1] = {sizeof bytes};
     const int formats[1] = {1};
-    bool right = false;
     PGresult *result = PQexecPrepared(raw, "select_item", 1, values, lengths, formats, 1);
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
-        int64_t id = read_int64(result, 0);
-        const char *name = PQgetvalue(result, 0, 1);
-        double price = read_double(result, 2);
-        right = bench_item_is_right(wanted, id, name, price);
-    }
+    bool right = is_item(result, wanted);
     PQclear(result);
-    return right || bench_fail(context, "libpq did not find row %lld: %s", (long long)wanted, PQerrorMessage(raw));
+    return right || fail_select(raw, wanted, context);
+}
+
+/* One result, and the NULL after it, which a Sync has not. */
+static bool read_status(PGconn *raw, ExecStatusType wanted) {
+    PGresult *result = PQgetResult(raw);
+    bool right = PQresultStatus(result) == wanted;
+    PQclear(result);
+    return right && (wanted == PGRES_PIPELINE_SYNC || PQgetResult(raw) == NULL);
+}
+
+bool bench_postgres_raw_read(PGconn *raw, bool sync, bench_context *context) {
+    bool right = read_status(raw, PGRES_COMMAND_OK) && (!sync || read_status(raw, PGRES_PIPELINE_SYNC));
+    return right || bench_fail(context, "reading an answer with libpq: %s", PQerrorMessage(raw));
+}
+
+bool bench_postgres_raw_begin(PGconn *raw, const char *begin, bool owed, int64_t wanted, bench_context *context) {
+    uint64_t bytes = bench_postgres_swap((uint64_t)wanted);
+    const char *values[1] = {(const char *)&bytes};
+    const int lengths[1] = {sizeof bytes};
+    const int formats[1] = {1};
+    if (!PQsendQueryPrepared(raw, begin, 0, NULL, NULL, NULL, 0) ||
+        !PQsendQueryPrepared(raw, "select_item", 1, values, lengths, formats, 1) || !PQpipelineSync(raw))
+        return bench_fail(context, "sending with libpq: %s", PQerrorMessage(raw));
+    if ((owed && !bench_postgres_raw_read(raw, true, context)) || !bench_postgres_raw_read(raw, false, context))
+        return false;
+    PGresult *result = PQgetResult(raw);
+    bool right = is_item(result, wanted);
+    PQclear(result);
+    right = right && PQgetResult(raw) == NULL && read_status(raw, PGRES_PIPELINE_SYNC);
+    return right || fail_select(raw, wanted, context);
 }
 
 bool bench_postgres_raw_prepare_select(PGconn *raw, bench_context *context) {
