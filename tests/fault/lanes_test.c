@@ -1,6 +1,5 @@
 /* Hundreds of tasks on two lanes: what each statement gives is what it gives alone, whatever its neighbours do: fail,
  * give much or nothing, are cancelled, run late, or take the connection with them. */
-#include "child.h"
 #include "databases.h"
 #include "soak.h"
 #include "sql/sql.h"
@@ -377,49 +376,12 @@ static void a_lane_that_falls_silent_holds_nobody_up(void **state) {
     proxy_close(between);
 }
 
-static void child_asks(const asker *self) {
-    char digest[DIGEST_MOST];
-    lido_session *db = lido_session_open(self->engine, &reads);
-    ask(db, 0, 3, digest);
-    CHILD_EXPECT(strcmp(digest, expected[0][3]) == 0);
-    lido_session_close(db);
-    lido_engine_close(self->engine);
-    lido_engine_close(witness);
-    _exit(0);
-}
-
-/* While others have statements under way. */
-static void *fork_in_between(void *argument) {
-    asker *self = argument;
-    static int forked;
-    ask_some(self);
-    if (forked++ % ASKERS != ASKERS / 2)
-        return NULL;
-    pid_t child = fork_surely();
-    if (child == 0)
-        child_asks(self);
-    expect_good_end(child);
-    return NULL;
-}
-
-static void a_child_leaves_its_parents_lanes_alone(void **state) {
-    (void)state;
-    postgres_url();
-    asker self = {.engine = open_lanes(NULL)};
-    lido_loop *loop = lido_loop_new(NULL, NULL);
-    ask_in_tasks(&self, loop, fork_in_between);
-    ask_in_tasks(&self, loop, ask_some);
-    lido_loop_close(loop);
-    lido_engine_close(self.engine);
-}
-
 static int run_once(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_do_what_they_like),
         cmocka_unit_test(lanes_are_killed),
         cmocka_unit_test(lanes_are_cut),
         cmocka_unit_test(a_lane_that_falls_silent_holds_nobody_up),
-        cmocka_unit_test(a_child_leaves_its_parents_lanes_alone),
     };
     return cmocka_run_group_tests(tests, make_items, drop_items);
 }

@@ -171,9 +171,9 @@ static void an_engine_goes_before_its_loop(lido_engine *engine) {
 static const scenario scenarios[] = {
     {"many read at once", many_read_at_once, "40 of 40 were right\nconnections: few\n"},
     {"who fails fails alone", who_fails_fails_alone, "20 right, 20 wrong\n"},
-    {"a write is refused", a_write_is_refused, ""},
+    {"a write is refused", a_write_is_refused, "read-only\n3 items\nno error\n"},
     {"what is committed is seen", what_is_committed_is_seen, "1\n2\n3\n"},
-    {"rows outlive the next statement", rows_outlive_the_next_statement, ""},
+    {"rows outlive the next statement", rows_outlive_the_next_statement, "lamp, table\nchair, chair\ntable, lamp\n"},
     {"settings stay with who made them", settings_stay_with_who_made_them, "lido lanes\n"},
     {"an engine goes before its loop", an_engine_goes_before_its_loop, "3\n3\n3\n"},
 };
