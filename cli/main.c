@@ -59,7 +59,8 @@ static exit_status run(int argc, char **argv) {
         printf("lido %s\n", lido_version());
         return EXIT_DONE;
     }
-    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query, schema and seed", argv[1]);
+    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query, schema and seed",
+                        argv[1]);
 }
 
 int main(int argc, char **argv) {
