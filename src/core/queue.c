@@ -221,6 +221,8 @@ static bool commit(lido_session *session, lido__batch *batch) {
 static bool run_at(lido_session *session, lido__batch *batch) {
     lido__writer *writer = &session->engine->writer;
     const lido__operation *first = batch->operations;
+    if (session->inside) /* nobody could take the turn back from one who reads a stream, and those before it wait */
+        lido__queue_last_of(batch)->stream = false;
     if (!lido__queue_has_turn(session) || atomic_load(&session->connection->stop))
         return run_unless_cancelled(session->connection, batch);
     if (lido__queue_is_errand(session, batch))

@@ -38,7 +38,7 @@ static void enter(lido_session *session, const lido__batch *batch) {
     session->began_at = lido__clock_recent_us(); /* waiting for the turn is no part of its pace */
     if (!lido__writer_has_group(writer))
         return;
-    if (batch->operations->kind == LIDO__BEGIN) {
+    if (batch->operations->kind == LIDO__BEGIN && !lido__queue_last_of(batch)->stream) {
         session->inside = session->in_turn = batch->operations->inside = true;
         session->turn = lido__writer_turn(writer);
     } else {
@@ -49,9 +49,11 @@ static void enter(lido_session *session, const lido__batch *batch) {
     }
 }
 
-/* What a listener is to hear of is done by who is heard. */
-static bool is_watched(const lido_session *session) {
-    return lido__watched(session, LIDO__WATCH_BATCH | LIDO_EVENT_CHECKOUT | LIDO_EVENT_CHECKIN);
+/* What a listener is to hear of is done by who is heard; and the program's functions, which any statement may call by a
+ * trigger, are called in the thread whose statement it is. */
+static bool must_run_here(const lido_session *session) {
+    return lido__watched(session, LIDO__WATCH_BATCH | LIDO_EVENT_CHECKOUT | LIDO_EVENT_CHECKIN) ||
+           atomic_load_explicit(&session->engine->pool.functions.newest, memory_order_acquire) != NULL;
 }
 
 /* A transaction that has only read until now wants to write: on its own connection, but in its turn. */
@@ -103,7 +105,7 @@ bool lido__queue_lease(lido_session *session, lido__batch *batch, lido__errand *
     if (begins_to_write(session, batch)) {
         session->lender = &engine->writer.pool;
         lease.until = batch->deadline = lido__await_deadline(lido__queue_deadline(session, batch));
-        lease.errand = lido__queue_is_errand(session, batch) && !is_watched(session) ? errand : NULL;
+        lease.errand = lido__queue_is_errand(session, batch) && !must_run_here(session) ? errand : NULL;
         lease.joins = !session->options.autocommit && is_quick(batch);
     }
     session->connection = lido__pool_acquire(session->lender, &lease, &session->error);

@@ -209,7 +209,7 @@ static void run_errands(lido__writer *writer, lido__connection *connection) {
     if (writer->count == count)
         return;
     lido__hold_begin(connection, &mine.lease);
-    lido__hold_pause(connection);
+    lido__hold_rest(connection); /* for who has begun to cancel between the two must still be counted at its end */
 }
 
 bool lido__writer_settle(lido__writer *writer, lido__connection *connection) {
@@ -293,6 +293,7 @@ static bool take_back(lido__writer *writer, lido__errand *mine, const lido__leas
     }
     atomic_store(&writer->turn, turn + NEXT_TURN + RUNS);
     *connection = writer->connection;
+    lido__hold_rest(*connection); /* one may still be cancelling what the other ran: its count must not be lost */
     lido__hold_begin(*connection, lease);
     lido__hold_pause(*connection);
     roll_back_part(*connection);
