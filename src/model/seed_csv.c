@@ -119,11 +119,15 @@ static bool parse_line(csv_source *csv, lido_error *error) {
     csv->has_nul = csv->has_nul || memchr(start, '\0', size) != NULL;
     csv->chunk_next += size;
     csv->lines += end != NULL;
+    /* Its room grows by half: in steps of one size a long value would be copied over and over. */
+    csv_set_blk_size(&csv->parser, csv_get_buffer_size(&csv->parser) / 2 + FIELD_STEP);
     if (csv_parse(&csv->parser, start, size, take_field, take_end, csv) != size)
         return fault_syntax(csv, error);
     if (csv->parser.entry_pos > LIDO__SEED_VALUE_MOST)
         return lido__seed_fault(&csv->base, error, NULL, "a value of more than %d MiB; is a double quote missing?",
                                 LIDO__SEED_VALUE_MOST / 1024 / 1024);
+    if (csv->row_ended && (csv->parser.entry_pos > 0 || csv->parser.quoted)) /* something follows it in its line */
+        csv->torn = true;
     csv->in_row =
         csv->row_ended || csv->field_count > 0 || csv->parser.entry_pos > 0 || end == NULL || csv->parser.quoted;
     return true;
@@ -239,7 +243,6 @@ static bool open_at_header(csv_source *csv, lido_error *error) {
         return fault_memory(csv, error);
     csv->parsing = true;
     csv_set_space_func(&csv->parser, no_letter);
-    csv_set_blk_size(&csv->parser, FIELD_STEP);
     if (!read_chunk(csv, error))
         return false;
     skip_byte_order_mark(csv);
