@@ -84,7 +84,7 @@ static bool lido_block(bench_shift *shift) {
     }
 }
 
-static bool lido_insert(bench_shift *shift, lido_session *session) {
+static bool insert_by_lido(bench_shift *shift, lido_session *session) {
     job *my = shift->job;
     for (;;) {
         lido_exec(session, INSERT_SQL, (int64_t)shift->thread, name);
@@ -108,7 +108,7 @@ static bool lido_thread(bench_shift *shift) {
     bool done = true;
     while (done && bench_shift_take(shift) > 0) {
         double began = bench_now_ns();
-        done = my->blocks ? lido_block(shift) : lido_insert(shift, session);
+        done = my->blocks ? lido_block(shift) : insert_by_lido(shift, session);
         note_wait(&my->found[shift->thread], began);
     }
     lido_session_close(session);

@@ -13,6 +13,7 @@
 #include <lido/loop.h>
 #include <lido/manager.h>
 #include <lido/model.h>
+#include <lido/object.h>
 #include <lido/options.h>
 #include <lido/rows.h>
 #include <lido/schema.h>

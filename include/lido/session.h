@@ -46,6 +46,8 @@ typedef struct lido_session_options {
                                  anew or another took over meanwhile, for then the id proves nothing */
     int64_t statement_timeout_ms;   /* for each call that waits; 0: the engine's; -1: none */
     int64_t transaction_timeout_ms; /* from its first statement to its end; 0: the engine's; -1: none */
+    bool autoflush;        /* what looks into the database for objects (lido_find, lido_count, …) flushes before */
+    bool expire_on_commit; /* objects are read again when they are asked for after a commit */
 } lido_session_options;
 
 /* Opens a session; connects to nothing yet. `options`: NULL for the defaults; copied.
@@ -59,10 +61,10 @@ LIDO_API lido_session *lido_session_open(lido_engine *engine, const lido_session
  * there was none. NULL is allowed. Waits for the database if a transaction was open. */
 LIDO_API lido_status lido_session_close(lido_session *session);
 
-/* Commits. LIDO_OK: it stands. LIDO_ROLLED_BACK: something had failed (lido_error_of says what) and nothing
- * stands. LIDO_UNKNOWN: the connection broke while the answer was on its way. LIDO_ERROR: not this
- * thread's session. Savepoints and streams still open end with it. With no transaction open: LIDO_OK.
- * In autocommit mode it sends what lido_send queued; LIDO_ERROR if one of those failed. Waits for the
+/* Flushes the session's objects, if it has any, and commits. LIDO_OK: it stands. LIDO_ROLLED_BACK: something had failed
+ * (lido_error_of says what) and nothing stands. LIDO_UNKNOWN: the connection broke while the answer was on its way.
+ * LIDO_ERROR: not this thread's session. Savepoints and streams still open end with it. With no transaction open:
+ * LIDO_OK. In autocommit mode it sends what lido_send queued; LIDO_ERROR if one of those failed. Waits for the
  * database. The connection is given back. */
 LIDO_API lido_status lido_commit(lido_session *session);
 
@@ -79,7 +81,7 @@ LIDO_API lido_status lido_cancel(lido_session *session);
 
 /* Opens a savepoint and returns its number, 1 for the outermost; 0 if refused (autocommit mode, or not
  * this thread's). On a failed session it counts on without I/O, so that code nests the same.
- * Does not wait: it travels with the next statement. */
+ * Does not wait: it travels with the next statement; but objects that have changed are flushed first, and that does. */
 LIDO_API int lido_savepoint_begin(lido_session *session);
 
 /* Ends the savepoint and keeps its work. If something failed within it, rolls back to it instead. Savepoints

@@ -66,6 +66,9 @@ bool lido__double_parse(const char *text, size_t size, double *real);
 bool lido__int64_parse(const char *text, size_t size, int64_t *integer);
 size_t lido__int64_format(int64_t integer, char text[21]);
 
+/* lido_uuid_new, of 16 random bytes that are used for nothing else. */
+lido_uuid lido__uuid_from(const void *random);
+
 /* lido_uuid_parse and lido_time_parse for text that need not end in NUL. */
 bool lido__uuid_parse(const char *text, size_t size, lido_uuid *uuid);
 bool lido__time_parse(const char *text, size_t size, lido_time *time);

@@ -19,20 +19,27 @@ lido_uuid lido_uuid_random(void) {
     return uuid;
 }
 
-lido_uuid lido_uuid_new(void) {
+lido_uuid lido__uuid_from(const void *random) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     /* The 12 bits after the milliseconds count parts of one (RFC 9562, 6.2, method 3), so that keys of the same
      * millisecond are in order too. 62 random bits remain. */
     uint64_t part = (uint64_t)now.tv_nsec % 1000000 * 4096 / 1000000;
-    lido_uuid uuid = lido_uuid_random();
+    lido_uuid uuid;
+    memcpy(uuid.bytes, random, sizeof uuid.bytes);
     for (int i = 0; i < 6; i++)
         uuid.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
     uuid.bytes[6] = (uint8_t)(part >> 8);
     uuid.bytes[7] = (uint8_t)part;
     mark(&uuid, 7);
     return uuid;
+}
+
+lido_uuid lido_uuid_new(void) {
+    unsigned char random[UUID_SIZE];
+    lido__random_bytes(random, sizeof random);
+    return lido__uuid_from(random);
 }
 
 void lido_uuid_format(lido_uuid uuid, char text[37]) {

@@ -66,6 +66,8 @@ static void undo(lido_session *session) {
 void lido_block_end(lido_session *session) {
     if (!lido__session_is_mine(session))
         return;
+    if (session->options.at_end != LIDO_AT_END_ROLLBACK)
+        lido__session_flush(session); /* objects alone open a transaction, too */
     bool open = session->begun || session->failed;
     session->block_runs = false;
     if (session->options.autocommit || (session->options.at_end != LIDO_AT_END_ROLLBACK && (open || !session->ended)))

@@ -250,11 +250,6 @@ static bool prepare(insertion *in, const char *table, const char *const *columns
 
 /* ---- Inserting ---- */
 
-static void free_loose_sql(const lido__operation *operation) {
-    if (operation->loose_sql)
-        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
-}
-
 /* The statement, and before it, in the queue, the transaction's beginning. */
 static bool make_statement(insertion *in, lido__operation *operation) {
     lido_session *session = in->session;
@@ -268,7 +263,7 @@ static bool make_statement(insertion *in, lido__operation *operation) {
     session->may_have_inserted = true;
     if (lido__queue_begin(session))
         return true;
-    free_loose_sql(operation);
+    lido__operation_free_sql(operation);
     return false;
 }
 
@@ -283,7 +278,7 @@ static bool queue_row(insertion *in, const lido_value *row) {
     if (in->queued_first > session->queue_count)
         in->queued_first = session->queue_count;
     if (!lido__queue_add(session, &operation)) {
-        free_loose_sql(&operation);
+        lido__operation_free_sql(&operation);
         return false;
     }
     session->queue_bytes += in->source->lasting ? in->bulk.bytes : 0;

@@ -108,6 +108,7 @@ lido_status lido_commit(lido_session *session) {
     if (!lido__session_is_mine(session))
         return LIDO_ERROR;
     lido__stream_stop(session);
+    lido__session_flush(session);
     return session->options.autocommit ? commit_sent(session) : commit_transaction(session);
 }
 
@@ -132,10 +133,13 @@ int lido_savepoint_begin(lido_session *session) {
         return 0;
     }
     lido__stream_stop(session);
+    lido__session_flush(session); /* what the objects are now is what they are to be if the savepoint is undone */
     int number = session->savepoints + 1;
     lido__operation begin = {.kind = LIDO__SAVEPOINT, .savepoint = number};
     if (!session->failed && lido__queue_begin(session))
         lido__queue_add(session, &begin);
+    if (session->unit != NULL)
+        session->unit->savepoint_begun(session, number);
     return session->savepoints = number;
 }
 
@@ -163,6 +167,8 @@ static bool can_clear(const lido_session *session, int savepoint) {
 static void undo_savepoint(lido_session *session, int savepoint) {
     lido__operation undo = {.kind = LIDO__ROLLBACK_TO, .savepoint = savepoint};
     bool clears = can_clear(session, savepoint);
+    if (session->unit != NULL)
+        session->unit->savepoint_undone(session, savepoint);
     if (session->failed && !clears)
         return;
     session->failed = false;
@@ -243,7 +249,7 @@ lido_status lido_savepoint_release(lido_session *session, int savepoint, lido_er
     if (!is_open(session, savepoint))
         return refuse_release(error, session, savepoint);
     lido__stream_stop(session);
-    bool kept = !session->failed && keep_savepoint(session, savepoint);
+    bool kept = lido__session_flush(session) && keep_savepoint(session, savepoint);
     lido_status status = kept ? LIDO_OK : LIDO_ROLLED_BACK;
     tell(error, session, status);
     if (!kept)

@@ -24,11 +24,6 @@ static bool queue_reserve(lido_session *session) {
     return true;
 }
 
-static void free_loose_sql(lido__operation *operation) {
-    if (operation->loose_sql)
-        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
-}
-
 /* What the session knows of an operation that is about to be run or queued. */
 static void stamp(const lido_session *session, lido__operation *operation) {
     operation->file = session->file;
@@ -66,7 +61,7 @@ bool lido__queue_begin_to_write(lido_session *session) {
 
 void lido__queue_drop(lido_session *session, size_t first) {
     for (size_t i = first; i < session->queue_count; i++)
-        free_loose_sql(&session->queue[i]);
+        lido__operation_free_sql(&session->queue[i]);
     if (first < session->queue_count)
         session->queue_count = first;
     if (session->queue_count == 0) {
@@ -377,30 +372,59 @@ static bool run_behind_refusal(lido_session *session, lido__batch *batch) {
     return false;
 }
 
-bool lido__queue_run(lido_session *session, lido__operation *last) {
+/* Runs all that is queued. The last operations' outputs go to `last`. Returns the index of the one that failed; the
+ * queue's length if none did, SIZE_MAX if something else has. */
+static size_t run_queue(lido_session *session, size_t count, lido__operation *last) {
     bool refused = session->refused;
     session->refused = false;
     if (session->queue_count == 0)
-        return !refused;
+        return refused ? SIZE_MAX : 0;
     lido__batch batch = {.operations = session->queue, .count = session->queue_count, .error = &session->error};
     bool done = refused ? run_behind_refusal(session, &batch) : run(session, &batch);
-    if (last != NULL)
-        *last = *lido__queue_last_of(&batch);
+    if (count > 0)
+        memcpy(last, batch.operations + batch.count - count, count * sizeof *last);
     lido__queue_drop(session, 0);
-    return done;
+    if (done)
+        return batch.count;
+    return !refused && batch.failed < batch.count ? batch.failed : SIZE_MAX;
+}
+
+bool lido__queue_run(lido_session *session, lido__operation *last) {
+    size_t count = session->queue_count;
+    return run_queue(session, last != NULL && count > 0 ? 1 : 0, last) == count;
+}
+
+static bool add_all(lido_session *session, size_t count, lido__operation *operations) {
+    size_t first = session->queue_count;
+    for (size_t i = 0; i < count; i++)
+        if (!lido__queue_add(session, &operations[i])) {
+            lido__queue_drop(session, first);
+            for (; i < count; i++)
+                lido__operation_free_sql(&operations[i]);
+            return false;
+        }
+    return true;
+}
+
+size_t lido__queue_run_all(lido_session *session, size_t count, lido__operation *operations) {
+    size_t before = session->queue_count;
+    if (!add_all(session, count, operations))
+        return SIZE_MAX;
+    size_t failed = run_queue(session, count, operations);
+    return failed != SIZE_MAX && failed >= before ? failed - before : SIZE_MAX;
 }
 
 bool lido__queue_run_with(lido_session *session, lido__operation *operation) {
     if (session->queue_count > 0 || session->refused) {
         if (lido__queue_add(session, operation))
             return lido__queue_run(session, operation);
-        free_loose_sql(operation);
+        lido__operation_free_sql(operation);
         return false;
     }
     stamp(session, operation);
     lido__batch batch = {.operations = operation, .count = 1, .error = &session->error};
     bool done = run(session, &batch);
-    free_loose_sql(operation);
+    lido__operation_free_sql(operation);
     if (session->arena.blocks != NULL)
         lido__arena_reset(&session->arena);
     return done;

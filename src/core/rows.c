@@ -30,6 +30,7 @@ lido_rows *lido__rows_new(lido_session *session) {
     rows->previous = NULL;
     rows->row = NULL;
     rows->writes = false;
+    rows->places = NULL;
     rows->until = LIDO__NO_DEADLINE;
     if (session->rows != NULL)
         session->rows->previous = rows;
@@ -199,7 +200,7 @@ const char *lido_column_name(const lido_rows *rows, size_t index) {
 
 /* Where texts are made that no value holds. A stream's go with its row, for it may have more rows than there is
  * memory. */
-static lido__arena *texts_of(lido_rows *rows) {
+lido__arena *lido__rows_texts(lido_rows *rows) {
     return rows->result.connection != NULL ? &rows->texts : &rows->result.arena;
 }
 
@@ -279,7 +280,7 @@ GETTER(int64_t, lido_get_int64, 0, "an integer", lido__convert_int64(value, &out
 GETTER(double, lido_get_double, 0, "a double", lido__convert_double(value, &out))
 GETTER(lido_uuid, lido_get_uuid, {{0}}, "a uuid", lido__convert_uuid(value, &out))
 GETTER(lido_time, lido_get_time, {0}, "a time", lido__convert_time(value, &out))
-GETTER(const char *, lido_get_text, NULL, "text", lido__convert_text(value, texts_of(rows), &out))
+GETTER(const char *, lido_get_text, NULL, "text", lido__convert_text(value, lido__rows_texts(rows), &out))
 GETTER(lido_bytes, lido_get_blob, {0}, "a blob", lido__convert_bytes(value, &out))
 
 static const char *target_name(lido_target_kind kind) {
@@ -345,7 +346,7 @@ bool lido_scanv(lido_rows *rows, size_t count, const lido_target *targets) {
             return false;
         if (take_as_it_is(&rows->row[i], &targets[i]))
             continue;
-        const char *why = lido__convert_target(&rows->row[i], texts_of(rows), &targets[i]);
+        const char *why = lido__convert_target(&rows->row[i], lido__rows_texts(rows), &targets[i]);
         if (why != NULL)
             return refuse_value(rows, i, target_name(targets[i].kind), why);
     }

@@ -208,6 +208,8 @@ static void session_leave(lido_session *session) {
     lido_engine *engine = session->engine;
     lido_session *none = NULL;
     lido__await_let_go(&session->held);
+    if (session->unit != NULL)
+        session->unit->free(session);
     lido__arena_reset(&session->arena);
     lido__arena_reset(&session->kept);
     session->owner = 0;
@@ -282,6 +284,12 @@ bool lido__session_resume(lido_session *session) {
     return true;
 }
 
+bool lido__session_flush(lido_session *session) {
+    if (session->unit != NULL && !session->failed)
+        session->unit->flush(session);
+    return !session->failed;
+}
+
 lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     if (session->failed)
         session->error.status = outcome;
@@ -293,6 +301,8 @@ lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;
     session->ended = true;
+    if (session->unit != NULL)
+        session->unit->ended(session, outcome);
     return outcome;
 }
 

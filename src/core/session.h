@@ -2,7 +2,7 @@
  *
  * session.c opens, closes and keeps the error; queue.c runs what is queued, on the connection that queue_lease.c gets;
  * outcome.c ends transactions and savepoints; statement.c takes statements in, bulk.c rows; rows.c hands rows out;
- * block.c is the blocks and lido_transact; watch.c tells listeners.
+ * block.c is the blocks and lido_transact; watch.c tells listeners. A session's objects are src/model's.
  *
  * States: nothing begun -> begun (BEGIN is queued, or was run) -> ended again, by commit or rollback. `failed` may
  * be set in any of them; while it is, nothing is run. In autocommit mode nothing is ever begun. */
@@ -17,6 +17,18 @@
 
 enum { LIDO__QUEUE_MOST = 1000, LIDO__QUEUE_BYTES_MOST = 1024 * 1024 };
 
+/* The objects that a session keeps track of, to which these things happen. src/model makes it, at the first of them;
+ * outcome.c, session.c and block.c tell it, by this table alone. */
+typedef struct lido__unit {
+    /* Writes what was added, changed and removed; in autocommit mode as a transaction of its own. False: the session
+     * has failed. Not called while the session has failed. */
+    bool (*flush)(lido_session *session);
+    void (*savepoint_begun)(lido_session *session, int savepoint);
+    void (*savepoint_undone)(lido_session *session, int savepoint);
+    void (*ended)(lido_session *session, lido_status outcome); /* the transaction has */
+    void (*free)(lido_session *session);
+} lido__unit;
+
 struct lido_rows {
     lido__result result;
     lido_session *session;
@@ -26,6 +38,8 @@ struct lido_rows {
     bool writes;           /* a stream of a statement that does */
     int64_t until;         /* a stream's: the deadline of its transaction */
     lido__arena texts;     /* a stream's: what was made of its current row's values */
+    const size_t *places;  /* which column is which of a model's, found by src/model, in the result's arena; */
+    const void *places_of; /* and that model; NULL: not looked for yet */
 };
 
 struct lido_session {
@@ -63,6 +77,7 @@ struct lido_session {
     size_t queue_bytes;
     lido_rows *rows;   /* open ones */
     lido_rows *stream; /* the one that is being read; it occupies the connection */
+    lido__unit *unit;  /* its objects; NULL: there were none yet */
 
     _Atomic unsigned flies; /* whether a statement of it is under way on a lane; see flight.c */
     lido__near *near;       /* if so: its wait */
@@ -106,6 +121,8 @@ void lido__session_free(lido_session *session);
 static inline bool lido__session_is_mine(const lido_session *session) {
     return session != NULL && session->owner == lido__await_self() && !session->supplies;
 }
+/* Writes what its objects have become, if it has any and has not failed. False: it has failed. */
+bool lido__session_flush(lido_session *session);
 /* Marks the session failed, its error having been set, and says what was being done. */
 void lido__session_fail(lido_session *session, const char *doing) LIDO__COLD;
 /* Marks it failed for having been called wrongly or with wrong values, before anything was run. Returns false. */
@@ -133,6 +150,16 @@ lido_status lido__session_settle(lido_session *session, lido_status outcome);
 /* Whether the session can take a statement now, which `sql` tells of if it cannot. In autocommit mode an earlier one's
  * error is over with. */
 bool lido__session_is_ready(lido_session *session, const char *sql);
+/* Makes an operation of a statement, whose result the caller may set, and begins the transaction if it has not begun.
+ * The values stay the caller's until it was run. False: the session has failed. */
+bool lido__statement_make(lido_session *session, const char *text, size_t count, const lido_value *values,
+                          lido__operation *operation);
+
+/* Frees the SQL of an operation that was made and not run, if that is nobody else's. */
+static inline void lido__operation_free_sql(const lido__operation *operation) {
+    if (operation->loose_sql)
+        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
+}
 
 /* ---- queue.c ---- */
 
@@ -149,6 +176,9 @@ bool lido__queue_run(lido_session *session, lido__operation *last);
 /* The same with one operation more, which is not copied if nothing else is queued; its outputs are in it. Frees its
  * loose SQL. */
 bool lido__queue_run_with(lido_session *session, lido__operation *operation);
+/* The same with several, whose outputs are then in them. Returns which of them failed; `count`: none did; SIZE_MAX:
+ * something else did. Frees their loose SQL. */
+size_t lido__queue_run_all(lido_session *session, size_t count, lido__operation *operations);
 /* When the open transaction must have ended; LIDO__NO_DEADLINE if it need not. */
 int64_t lido__queue_transaction_deadline(const lido_session *session);
 /* The transaction is over: what it did is remembered for the next that begins so. */
@@ -168,6 +198,8 @@ bool lido__transaction_whole_end(lido_session *session, bool own);
 /* ---- rows.c ---- */
 
 lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
+/* Where texts are made that no value holds; they last as long as the row's own do. */
+lido__arena *lido__rows_texts(lido_rows *rows);
 /* Closes all, and leaves one to be used again. */
 void lido__rows_close_all(lido_session *session);
 void lido__rows_free_spare(lido_session *session);

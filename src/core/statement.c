@@ -64,11 +64,6 @@ static bool may_insert(const lido__sql *sql) {
     return false;
 }
 
-static void free_loose_sql(const lido__operation *operation) {
-    if (operation->loose_sql)
-        lido__sql_free((lido__sql *)(uintptr_t)operation->sql);
-}
-
 /* Makes an operation of a statement, and begins the transaction if it has not begun. Its values are the caller's, or,
  * if it is to be sent later, copies. */
 static bool take_in(lido_session *session, const char *text, size_t count, const lido_value *values,
@@ -86,8 +81,13 @@ static bool take_in(lido_session *session, const char *text, size_t count, const
         session->may_have_inserted = session->may_have_inserted || may_insert(operation->sql);
         return true;
     }
-    free_loose_sql(operation);
+    lido__operation_free_sql(operation);
     return false;
+}
+
+bool lido__statement_make(lido_session *session, const char *text, size_t count, const lido_value *values,
+                          lido__operation *operation) {
+    return take_in(session, text, count, values, operation, false);
 }
 
 int64_t lido_execv(lido_session *session, const char *sql, size_t count, const lido_value *values) {
@@ -131,7 +131,7 @@ void lido_sendv(lido_session *session, const char *sql, size_t count, const lido
     lido__operation operation = {.kind = LIDO__STATEMENT};
     bool taken = take_in(session, sql, count, values, &operation, true);
     if (taken && !lido__queue_add(session, &operation)) {
-        free_loose_sql(&operation);
+        lido__operation_free_sql(&operation);
         taken = false;
     }
     if (!taken) {

@@ -146,10 +146,59 @@ static void tell_bulk(lido_engine *engine, int64_t run, ending *ended) {
     lido_session_close(db);
 }
 
+/* A row of steps as an object. */
+typedef struct Step {
+    int64_t run;
+    int step;
+    const char *note;
+    lido_numeric price;
+} Step;
+
+LIDO_MODEL(Step, "steps", LIDO_KEY(Step, run), LIDO_KEY(Step, step), LIDO_FIELD(Step, note, .nullable = true),
+           LIDO_FIELD(Step, price, .nullable = true));
+
+enum { OBJECTS_FROM = 10, OBJECTS = 50 /* so many that they go in bulk */ };
+
+static void add_step(lido_session *db, int64_t run, int step) {
+    lido_add(db, Step, &(Step){.run = run, .step = step, .note = NOTE, .price = {"12.50"}});
+}
+
+static bool finds_right(lido_session *db, int64_t run, bool inner) {
+    size_t count;
+    Step *first = lido_fetch(db, Step, run, 1);
+    lido_find(db, Step, &count, "WHERE run = ? ORDER BY step", run);
+    bool right = first != NULL && strcmp(first->note, NOTE) == 0 && count == (inner ? 2 : 1);
+    if (first != NULL)
+        first->note = lido_keep_text(db, "another note");
+    return lido_failed(db) || right;
+}
+
+static void tell_objects(lido_engine *engine, int64_t run, ending *ended) {
+    lido_session *db = lido_session_open(engine, NULL);
+    add_step(db, run, 1);
+    lido_savepoint_outcome (db, &ended->inner)
+        add_step(db, run, 2);
+    lido_flush(db);
+    ended->found_wrong = !finds_right(db, run, ended->inner == LIDO_OK);
+    add_step(db, run, 3);
+    for (int step = OBJECTS_FROM; step < OBJECTS_FROM + OBJECTS; step++)
+        add_step(db, run, step);
+    ended->status = lido_commit(db);
+    ended->error = *lido_error_of(db);
+    lido_session_close(db);
+}
+
+static bool objects_agree(const ending *ended, int64_t steps) {
+    int64_t many = ((INT64_C(1) << OBJECTS) - 1) << OBJECTS_FROM;
+    bool everything = steps == (all_steps(ended) | many);
+    return ended->status == LIDO_OK ? everything : steps == 0 || (ended->status == LIDO_UNKNOWN && everything);
+}
+
 static const story transaction = {"a transaction", tell_transaction, transaction_agrees};
 static const story statements = {"statements that are transactions", tell_statements, statements_agree};
 static const story large_values = {"large values", tell_large_values, transaction_agrees};
 static const story bulk = {"rows in bulk", tell_bulk, transaction_agrees};
+static const story objects = {"objects", tell_objects, objects_agree};
 
 /* ---- Telling one again and again ---- */
 
@@ -279,8 +328,8 @@ static void tell_until_nothing_fails(telling of) {
 
 static void tell_in_every_way(const char *url, bool from_opening) {
     static int64_t runs;
-    const story *const stories[] = {&transaction, &statements, &bulk};
-    for (int i = 0; i < 6; i++, runs += 1000000)
+    const story *const stories[] = {&transaction, &statements, &bulk, &objects};
+    for (int i = 0; i < 8; i++, runs += 1000000)
         tell_until_nothing_fails((telling){
             .url = url, .story = stories[i / 2], .ever_after = i % 2 != 0, .from_opening = from_opening, .run = runs});
 }

@@ -1,0 +1,261 @@
+/* Inserting many structs of one model in the fastest way that the database has (core/bulk.h).
+ *
+ * That way returns nothing, so what the database is to give is asked for before, all of it at once: on PostgreSQL, keys
+ * from the sequence of the identity column and fallbacks, as many of each as there are rows; on SQLite, where nobody
+ * else can insert meanwhile, the last key. What cannot be had like that is inserted row by row, all in one batch. */
+#include "core/bulk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/convert.h"
+#include "base/fault.h"
+#include "model/sql_type.h"
+#include "model/unit.h"
+
+enum { PAYS_FROM = 32, BATCH = 500 };
+
+bool lido__insert_pays(size_t count) {
+    return count >= PAYS_FROM;
+}
+
+static bool is_postgres(const lido_session *session) {
+    return session->engine->config.type == LIDO__POSTGRESQL;
+}
+
+/* ---- Row by row ---- */
+
+static bool insert_each(lido_session *session, lido__set *set, const lido__structs *structs) {
+    lido__write *writes = calloc(BATCH, sizeof *writes);
+    bool done = writes != NULL || lido__unit_out_of_memory(session);
+    for (size_t first = 0; done && first < structs->count; first += BATCH) {
+        size_t count = structs->count - first < BATCH ? structs->count - first : BATCH;
+        for (size_t i = 0; i < count; i++)
+            writes[i] = (lido__write){.kind = LIDO__WRITE_INSERT,
+                                      .set = set,
+                                      .object = lido__structs_at(structs, first + i),
+                                      .late = lido__structs_late(structs, first + i)};
+        done = lido__writes_run(session, count, writes);
+    }
+    free(writes);
+    return done;
+}
+
+/* ---- What the database gives ---- */
+
+/* Whether a struct takes anything from the database. */
+static bool takes(const lido__plan *plan, const void *object) {
+    for (size_t i = 0; i < plan->column_count; i++)
+        if (lido__column_is_left_out(&plan->columns[i], object))
+            return true;
+    return false;
+}
+
+/* Which columns any of the structs leaves out; returns how many of the structs leave out any. */
+static size_t find_taken(const lido__plan *plan, const lido__structs *structs, bool *taken) {
+    size_t count = 0;
+    memset(taken, 0, plan->column_count * sizeof *taken);
+    for (size_t at = 0; at < structs->count; at++) {
+        bool any = false;
+        for (size_t i = 0; i < plan->column_count; i++)
+            if (lido__column_is_left_out(&plan->columns[i], lido__structs_at(structs, at)))
+                any = taken[i] = true;
+        count += any;
+    }
+    return count;
+}
+
+/* SELECT of a row of given values for each struct. The sequence is looked up once: OFFSET 0 keeps it out of the loop. */
+static const char *write_question(lido_session *session, const lido__plan *plan, const bool *taken) {
+    lido__buffer *text = &((lido__unit_of_work *)session->unit)->text;
+    bool first = true;
+    lido__buffer_clear(text);
+    for (size_t i = 0; i < plan->column_count; i++) {
+        const lido__column *column = &plan->columns[i];
+        if (!taken[i])
+            continue;
+        lido__buffer_text(text, first ? "SELECT " : ", ");
+        first = false;
+        if (column->generated == LIDO__GENERATED_IDENTITY)
+            lido__buffer_text(text, "nextval(s.name)");
+        else
+            lido__buffer_format(text, "CAST((%s) AS %s)", column->part->fallback,
+                                lido__part_sql_type(column->part, LIDO__POSTGRESQL));
+    }
+    lido__buffer_text(text, " FROM (SELECT CAST(pg_get_serial_sequence($1, $2) AS regclass) AS name OFFSET 0) AS s, "
+                            "generate_series(1, CAST($3 AS bigint))");
+    return lido__buffer_string(text);
+}
+
+/* One struct's. *given: false if a key is NULL, for there is no sequence. */
+static bool take_row(lido_session *session, const lido__set *set, const bool *taken, const lido_value *row,
+                     void *object, bool *given) {
+    size_t at = 0;
+    for (size_t i = 0; i < set->plan->column_count; i++) {
+        const lido__column *column = &set->plan->columns[i];
+        if (!taken[i])
+            continue;
+        const lido_value *value = &row[at++];
+        if (column->generated == LIDO__GENERATED_IDENTITY && value->kind == LIDO_KIND_NULL)
+            return !(*given = false);
+        if (lido__column_is_left_out(column, object) && !lido__read_column(session, set, column, value, object))
+            return false;
+    }
+    return true;
+}
+
+static bool take_from_postgres(lido_session *session, const lido__set *set, const lido__structs *structs, size_t count,
+                               const bool *taken, bool *given) {
+    const lido__plan *plan = set->plan;
+    const char *sql = write_question(session, plan, taken);
+    const lido_value values[] = {lido_value_text(plan->table),
+                                 lido_value_text(plan->generated != NULL ? plan->generated->name : plan->keys[0]->name),
+                                 lido_value_int64((int64_t)count)};
+    if (sql == NULL)
+        return lido__unit_out_of_memory(session);
+    lido_rows *rows = lido_queryv(session, sql, 3, values);
+    bool done = rows != NULL;
+    for (size_t i = 0; done && *given && i < structs->count; i++) {
+        void *object = lido__structs_at(structs, i);
+        if (takes(plan, object))
+            done = lido_next(rows) && take_row(session, set, taken, rows->row, object, given);
+    }
+    lido_rows_close(rows);
+    return done && !session->failed;
+}
+
+/* The keys behind the last one. The DELETE of nothing makes it our turn to write, so that it stays the last one. */
+static bool number_for_sqlite(lido_session *session, const lido__set *set, const lido__structs *structs, bool *given) {
+    const lido__column *key = set->plan->generated;
+    lido__buffer *text = &((lido__unit_of_work *)session->unit)->text;
+    lido__buffer_clear(text);
+    lido__buffer_format(text, "DELETE FROM %s WHERE false", set->plan->table);
+    if (lido__buffer_string(text) == NULL)
+        return lido__unit_out_of_memory(session);
+    lido_sendv(session, lido__buffer_string(text), 0, NULL);
+    lido__buffer_clear(text);
+    lido__buffer_format(text, "SELECT max(%s) FROM %s", key->quoted, set->plan->table);
+    if (lido__buffer_string(text) == NULL)
+        return lido__unit_out_of_memory(session);
+    lido_value value = lido_query_valuev(session, lido__buffer_string(text), 0, NULL);
+    int64_t last = value.kind == LIDO_KIND_INT64 ? value.as.integer : 0;
+    for (size_t i = 0; i < structs->count; i++) {
+        lido__convert_member((const char *)lido__structs_at(structs, i) + key->offset, key->kind, &value);
+        last = value.kind == LIDO_KIND_INT64 && value.as.integer > last ? value.as.integer : last;
+    }
+    *given = last < INT64_MAX - (int64_t)structs->count; /* else SQLite looks for a free one */
+    for (size_t i = 0; !session->failed && *given && i < structs->count; i++) {
+        void *object = lido__structs_at(structs, i);
+        value = lido_value_int64(last + 1);
+        if (!lido__column_is_left_out(key, object))
+            continue;
+        if (!lido__read_column(session, set, key, &value, object))
+            return false;
+        last++;
+    }
+    return !session->failed;
+}
+
+/* Gives the structs what they leave out. *given: false if that cannot be done but by inserting them. */
+static bool give(lido_session *session, const lido__set *set, const lido__structs *structs, bool *given) {
+    const lido__plan *plan = set->plan;
+    bool *taken = malloc(plan->column_count * sizeof *taken);
+    if (taken == NULL)
+        return lido__unit_out_of_memory(session);
+    size_t count = find_taken(plan, structs, taken);
+    bool done = true;
+    *given = true;
+    for (size_t i = 0; !is_postgres(session) && i < plan->column_count; i++)
+        *given = *given && (!taken[i] || plan->columns[i].generated == LIDO__GENERATED_IDENTITY);
+    if (count > 0 && *given)
+        done = is_postgres(session) ? take_from_postgres(session, set, structs, count, taken, given)
+                                    : number_for_sqlite(session, set, structs, given);
+    free(taken);
+    return done;
+}
+
+/* ---- In bulk ---- */
+
+typedef struct object_source {
+    lido__row_source base; /* first: the core hands it back */
+    lido_session *session;
+    const lido__set *set;
+    const lido__structs *structs;
+    size_t next;
+    lido_value *row;
+} object_source;
+
+static lido_supply fetch_object(lido__row_source *base, const lido_value **row, const char **why) {
+    object_source *source = (object_source *)base;
+    const lido__plan *plan = source->set->plan;
+    (void)why;
+    if (source->next == source->structs->count)
+        return LIDO_ROWS_END;
+    const char *object = lido__structs_at(source->structs, source->next);
+    const lido__object *late = lido__structs_late(source->structs, source->next++);
+    for (size_t i = 0; i < plan->column_count; i++) {
+        const lido__column *column = &plan->columns[i];
+        lido__convert_member(object + column->offset, column->kind, &source->row[i]);
+        if (late != NULL && lido__column_is_late(source->session, source->set, column, late))
+            source->row[i].kind = LIDO_KIND_NULL;
+    }
+    *row = source->row;
+    return LIDO_ROWS_MORE;
+}
+
+static bool insert_in_bulk(lido_session *session, lido__set *set, const lido__structs *structs) {
+    const lido__plan *plan = set->plan;
+    const char **names = malloc(plan->column_count * sizeof *names);
+    object_source source = {.base = {.fetch = fetch_object, .count = (int64_t)structs->count},
+                            .session = session,
+                            .set = set,
+                            .structs = structs,
+                            .row = calloc(plan->column_count, sizeof *source.row)};
+    bool done = names != NULL && source.row != NULL;
+    if (!done)
+        lido__unit_out_of_memory(session);
+    for (size_t i = 0; done && i < plan->column_count; i++)
+        names[i] = plan->columns[i].quoted;
+    done = done && lido__insert(session, plan->table, plan->column_count, names, &source.base) != 0;
+    free(source.row);
+    free(names);
+    return done;
+}
+
+/* Which of them it was, if the database told. */
+static void blame(lido_session *session, lido__set *set, const lido__structs *structs) {
+    int64_t row = session->error.row;
+    if (row >= 1 && (size_t)row <= structs->count)
+        lido__write_blame(session, &(lido__write){.kind = LIDO__WRITE_INSERT,
+                                                  .set = set,
+                                                  .object = lido__structs_at(structs, (size_t)row - 1)});
+}
+
+static bool fill_references(lido_session *session, lido__set *set, const lido__structs *structs) {
+    lido__object *pending;
+    for (size_t i = 0; set->plan->reference_count > 0 && i < structs->count; i++)
+        if (!lido__references_fill(session, set, lido__structs_at(structs, i), NULL, &pending) && session->failed)
+            return false;
+    return true;
+}
+
+bool lido__insert_all(lido_session *session, lido__set *set, const lido__structs *structs) {
+    bool given = true;
+    for (size_t i = 0; i < structs->count; i++)
+        lido__insert_prepare(session, set->plan, lido__structs_at(structs, i));
+    if (!lido__insert_pays(structs->count))
+        return fill_references(session, set, structs) && insert_each(session, set, structs);
+    if (!give(session, set, structs, &given))
+        return false;
+    for (size_t i = 0; structs->objects != NULL && given && i < structs->count; i++)
+        if (structs->objects[i]->unkeyed && !lido__set_rekey(session, set, structs->objects[i]))
+            return false;
+    if (!fill_references(session, set, structs))
+        return false;
+    if (!given)
+        return insert_each(session, set, structs);
+    if (insert_in_bulk(session, set, structs))
+        return true;
+    blame(session, set, structs);
+    return false;
+}

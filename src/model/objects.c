@@ -1,0 +1,67 @@
+/* Objects into the session's keeping, and out of it. */
+#include <string.h>
+
+#include "model/unit.h"
+
+static lido__object *copy_of(lido_session *session, lido__set *set, const void *object) {
+    lido__object *made = lido__object_new(session, set);
+    if (made == NULL)
+        return NULL;
+    memcpy(lido__object_struct(made), object, set->model->size);
+    for (size_t i = 0; i < set->plan->column_count; i++)
+        if (!lido__column_own(session, &set->plan->columns[i], lido__object_struct(made)))
+            return NULL;
+    return made;
+}
+
+static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known) {
+    char whose[96];
+    lido__object_describe(set, lido__object_struct(known), whose, sizeof whose);
+    return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
+                              known->state == LIDO__OBJECT_REMOVED
+                                  ? "%s was removed and is still to be deleted: flush before another one is added"
+                                  : "%s is one of the session's objects already: change that",
+                              whose);
+}
+
+void *lido_add_object(lido_session *session, const lido_model *model, const void *object) {
+    if (!lido__session_is_mine(session))
+        return NULL;
+    bool ready = lido__session_is_ready(session, "");
+    lido__set *set = lido__set_open(session, model);
+    if (ready && set != NULL && object == NULL)
+        lido__model_refuse(session, model, LIDO_ERROR_MISUSE, "the pointer to the struct is NULL");
+    lido__object *made = set != NULL && object != NULL ? copy_of(session, set, object) : NULL;
+    if (made == NULL)
+        return NULL;
+    made->state = LIDO__OBJECT_GONE;
+    lido__insert_prepare(session, set->plan, lido__object_struct(made));
+    if (session->failed)
+        return lido__object_struct(made);
+    made->unkeyed = lido__set_is_unkeyed(set, lido__object_struct(made));
+    lido__object *known = lido__set_find(session, set, lido__object_struct(made));
+    if (known != NULL)
+        refuse_same_key(session, set, known);
+    else if (!session->failed)
+        lido__set_track(session, set, made);
+    return lido__object_struct(made);
+}
+
+bool lido_remove_object(lido_session *session, const lido_model *model, void *object) {
+    lido__set *set = lido__set_of(session, model);
+    if (set == NULL)
+        return false;
+    lido__object *known = object != NULL ? lido__set_owner(session, set, object) : NULL;
+    if (known == NULL)
+        return lido__model_refuse(
+            session, model, LIDO_ERROR_MISUSE,
+            "what is to be removed is none of the session's objects: fetch it, or use lido_delete");
+    if (known->state == LIDO__OBJECT_ADDED) {
+        set->unwritten--;
+        lido__set_drop(set, known);
+    } else if (known->state == LIDO__OBJECT_CLEAN) {
+        known->state = LIDO__OBJECT_REMOVED;
+        set->unwritten++;
+    }
+    return true;
+}

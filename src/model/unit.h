@@ -1,0 +1,276 @@
+/* A session's unit of work: the objects that it has for its rows, one for each key, and what became of them.
+ *
+ * unit.c makes it and keeps it, history.c undoes; change.c finds what changed, flush.c writes it, in the order of
+ * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read. All of it belongs to the session's
+ * thread or task: there is no lock.
+ *
+ * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side. */
+#ifndef LIDO_MODEL_UNIT_H
+#define LIDO_MODEL_UNIT_H
+
+#include <lido/object.h>
+
+#include "core/session.h"
+#include "model/identity.h"
+#include "model/plan.h"
+
+/* CLEAN -> REMOVED -> GONE; ADDED -> CLEAN when it is written, or GONE when it is taken back before. What is GONE stays
+ * readable, and is the session's no more than by its memory. */
+typedef enum lido__object_state {
+    LIDO__OBJECT_CLEAN, /* there is a row, and `was` is it; the struct may differ */
+    LIDO__OBJECT_ADDED,
+    LIDO__OBJECT_REMOVED,
+    LIDO__OBJECT_GONE
+} lido__object_state;
+
+typedef struct lido__object {
+    lido__identity identity;   /* first; its key is in `was`, or behind it */
+    struct lido__object *next; /* in its set's list */
+    uint32_t epoch;            /* the unit's when it was read: an older one is stale; of one that is being inserted:
+                                  its place in the order */
+    uint8_t state;
+    bool unkeyed; /* ADDED, and the database has yet to give it its key: it goes by its address */
+    bool late;    /* ADDED: it is inserted without a reference, which an update sets afterwards */
+    uint8_t mark; /* arrange.c's */
+} lido__object;
+
+enum { LIDO__OBJECT_HEADER = (sizeof(lido__object) + 15) / 16 * 16 };
+
+/* The objects of one model. */
+typedef struct lido__set {
+    lido__identity identity; /* first; its key is the model's address */
+    const lido_model *model;
+    const lido__plan *plan;
+    struct lido__set *next;
+    size_t size;                /* of the struct, rounded up so that what follows is aligned */
+    size_t key_size;            /* of a key that is one column of fixed size; 0: keys are written down in full */
+    lido__identity_map keyed;   /* by key */
+    lido__identity_map unkeyed; /* by address */
+    lido__object *first;        /* all of them, GONE ones too until the next flush, in the order they came */
+    lido__object **last;
+    size_t unwritten;    /* ADDED or REMOVED: how many */
+    const char *select;  /* SELECT … FROM … and a blank */
+    const char *fetch;   /* the same by key */
+    lido__object *spare; /* one that was made and not used */
+    size_t node;         /* flush.c's */
+} lido__set;
+
+typedef struct lido__unit_of_work {
+    lido__unit unit; /* first: the core's */
+    lido__identity_map set_map;
+    lido__set *sets;
+    lido__arena memory;        /* objects, their texts, and what else was handed out */
+    lido__arena fixed;         /* sets, and their SQL */
+    lido__buffer text;         /* SQL that is being made */
+    lido__buffer key;          /* a key that is being written down */
+    unsigned char random[256]; /* for keys, drawn together: a session is of no use to a child, so no other draws them */
+    size_t random_left;        /* how many of them are unused, at the end */
+    uint32_t epoch;
+    bool flushing;
+    struct lido__history *history; /* what savepoints may undo; NULL: nothing was written down yet */
+} lido__unit_of_work;
+
+static inline void *lido__object_struct(const lido__object *object) {
+    return (char *)(uintptr_t)object + LIDO__OBJECT_HEADER;
+}
+
+static inline void *lido__object_was(const lido__set *set, const lido__object *object) {
+    return (char *)(uintptr_t)object + LIDO__OBJECT_HEADER + set->size;
+}
+
+/* The object that is first in an entry of `keyed`, `unkeyed`. */
+static inline lido__object *lido__object_of(lido__identity *entry) {
+    return (lido__object *)entry;
+}
+
+/* ---- unit.c ---- */
+
+/* The session's, made if need be; NULL: out of memory, the session has failed. */
+lido__unit_of_work *lido__unit_of(lido_session *session);
+
+/* Whether the session can be asked, and if so the objects of a model; NULL: it cannot, or it has failed now. */
+lido__set *lido__set_of(lido_session *session, const lido_model *model);
+/* The same of a session that may have failed. */
+lido__set *lido__set_open(lido_session *session, const lido_model *model);
+
+/* A refusal that has to do with a model: category, and a message that begins with its name. Returns false. */
+bool lido__model_refuse(lido_session *session, const lido_model *model, lido_category category, const char *format, ...)
+    LIDO_FORMAT(4, 5);
+bool lido__unit_out_of_memory(lido_session *session);
+
+/* The key of a struct as the maps have it: a part of the struct, or written down in the unit's `key`, good until the
+ * next. False: out of memory, the session has failed. */
+bool lido__set_key(lido_session *session, const lido__set *set, const void *object, const void **key, size_t *size);
+
+/* Whether the database has yet to give the struct its key. */
+bool lido__set_is_unkeyed(const lido__set *set, const void *object);
+
+/* The object with the same key as the struct, or the one whose struct it is; NULL: none, or the session has failed. */
+lido__object *lido__set_find(lido_session *session, lido__set *set, const void *object);
+/* The one whose struct this is; NULL: it is none of the session's. */
+lido__object *lido__set_owner(lido_session *session, lido__set *set, const void *object);
+
+/* A new object, its struct all zero, which is in no map and no list; the spare one, if there is. NULL: out of memory, the
+ * session has failed. */
+lido__object *lido__object_new(lido_session *session, lido__set *set);
+
+/* Puts a new object, whose struct is set, into map and list, as ADDED; or as CLEAN, the key's hash being known. False:
+ * out of memory, the session has failed. */
+bool lido__set_track(lido_session *session, lido__set *set, lido__object *object);
+bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash);
+/* What the struct is now is what the database has. */
+void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object);
+/* Takes an object out of its map. */
+void lido__set_drop(lido__set *set, lido__object *object);
+/* An ADDED object has got its key, or another. False: the session has failed, and the object is GONE. */
+bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object);
+
+/* Copies a member's text, blob or value into the unit's memory. False: out of memory, the session has failed. */
+bool lido__column_own(lido_session *session, const lido__column *column, void *object);
+
+/* Writes "Item (id = 42)"; keys that are texts are not told. */
+void lido__object_describe(const lido__set *set, const void *object, char *text, size_t size);
+
+/* ---- history.c ---- */
+
+typedef enum lido__event { LIDO__EVENT_CAME, LIDO__EVENT_WRITTEN, LIDO__EVENT_WENT } lido__event;
+
+/* Notes what happens to an object, if a savepoint is open: that it came into its set, that `was` is about to change, that
+ * it went. False: out of memory, the session has failed. */
+bool lido__history_note(lido_session *session, lido__set *set, lido__object *object, lido__event event);
+void lido__history_begin(lido_session *session, int savepoint);
+/* Makes the objects what they were when the savepoint was opened. */
+void lido__history_undo(lido_session *session, int savepoint);
+void lido__history_clear(lido__unit_of_work *unit);
+void lido__history_free(lido__unit_of_work *unit);
+
+/* ---- change.c ---- */
+
+/* Whether a member is all zero, or a NULL pointer: not given. */
+bool lido__member_is_zero(const lido__column *column, const void *object);
+/* Whether a column's value differs between two structs. */
+bool lido__column_differs(const lido__column *column, const void *one, const void *other);
+/* Whether a CLEAN object's columns differ from what they were. What only looks different is put back; a key that was
+ * changed is refused: false, and the session has failed. */
+bool lido__object_changed(lido_session *session, lido__set *set, lido__object *object, bool *changed);
+/* Makes what an object's changed members point to the session's. False: out of memory, the session has failed. */
+bool lido__object_own(lido_session *session, lido__set *set, lido__object *object);
+/* Fills in a struct's references that are given by their object alone; and of one that is CLEAN, `was` being not NULL,
+ * only by an object that has been put there since. True if all of them have their keys; else *pending is one of the
+ * session's objects that has none yet, or NULL: the session has failed. */
+bool lido__references_fill(lido_session *session, const lido__set *set, void *object, const void *was,
+                           lido__object **pending);
+/* What a reference refers to, if that is one of the session's objects. */
+lido__object *lido__reference_find(lido_session *session, const lido__reference *reference, const void *object,
+                                   lido__set **target);
+
+/* ---- read.c ---- */
+
+/* Reads the values of the plan's columns into a struct, copying what they point to into `memory`: those of the key, or
+ * the others. False: the session has failed. */
+bool lido__read_keys(lido_session *session, const lido__set *set, const lido_value *row, void *object);
+bool lido__read_others(lido_session *session, const lido__set *set, const lido_value *row, void *object);
+/* One column's. */
+bool lido__read_column(lido_session *session, const lido__set *set, const lido__column *column, const lido_value *value,
+                       void *object);
+
+/* ---- find.c ---- */
+
+/* The object of a row with the plan's columns: the one that there is, or a new one. NULL, and *skip: it was removed; else
+ * the session has failed. */
+lido__object *lido__set_take_row(lido_session *session, lido__set *set, const lido_value *row, bool *skip);
+/* Runs a SELECT whose rows are to become objects. */
+lido_rows *lido__unit_query(lido_session *session, const char *sql, size_t count, const lido_value *values);
+
+/* ---- write.c ---- */
+
+typedef enum lido__write_kind { LIDO__WRITE_INSERT, LIDO__WRITE_UPDATE, LIDO__WRITE_DELETE } lido__write_kind;
+
+/* One row to be written. */
+typedef struct lido__write {
+    lido__write_kind kind;
+    lido__set *set;
+    void *object;             /* the struct; what the database gives goes into it */
+    const void *was;          /* of one of the session's objects: what equals it is not written again, and its key and
+                             version are looked for; NULL: all is written, and the struct's own are looked for */
+    const lido__object *late; /* INSERT: the object, if it is to go in without the references to what comes later */
+    const char *conflict;     /* INSERT: the unique columns, "" for the key, whose row is to be updated if there is one;
+                             NULL: that is an error */
+    lido__result result;      /* write.c's */
+} lido__write;
+
+/* Runs all of them in one batch, and takes what the database gives. False: the session has failed, and the error says
+ * whose write that was; or, of one that has neither a version nor `was`, there was no such row. */
+bool lido__writes_run(lido_session *session, size_t count, lido__write *writes);
+/* Says in the error which object it befell. */
+void lido__write_blame(lido_session *session, const lido__write *write);
+
+/* Gives a struct that is to be inserted what the library gives: a uuid, version 1. */
+void lido__insert_prepare(lido_session *session, const lido__plan *plan, void *object);
+/* Whether the database gives the column, of a struct that is to be inserted: the key, or its fallback. */
+bool lido__column_is_left_out(const lido__column *column, const void *object);
+/* Whether it refers to something that is inserted later than the object. */
+bool lido__column_is_late(lido_session *session, const lido__set *set, const lido__column *column,
+                          const lido__object *object);
+/* Whether all of the names between commas are columns. False: the session has failed. */
+bool lido__columns_check(lido_session *session, const lido__set *set, const char *names);
+
+/* ---- insert.c ---- */
+
+/* Where the structs to be inserted are: one behind the other, or each somewhere. */
+typedef struct lido__structs {
+    size_t count;
+    char *first;
+    size_t stride;
+    lido__object *const *objects; /* NULL: they are one behind the other */
+} lido__structs;
+
+static inline void *lido__structs_at(const lido__structs *structs, size_t index) {
+    return structs->objects != NULL ? lido__object_struct(structs->objects[index])
+                                    : structs->first + index * structs->stride;
+}
+
+/* The object at that place, if it is late; see lido__column_is_late. */
+static inline const lido__object *lido__structs_late(const lido__structs *structs, size_t index) {
+    return structs->objects != NULL && structs->objects[index]->late ? structs->objects[index] : NULL;
+}
+
+/* Whether so many are better inserted together. */
+bool lido__insert_pays(size_t count);
+/* Inserts all of them, in a transaction; keys, fallbacks and versions are filled in, and references that are given by
+ * their object. False: the session has failed. */
+bool lido__insert_all(lido_session *session, lido__set *set, const lido__structs *structs);
+
+/* ---- arrange.c, flush.c ---- */
+
+typedef struct lido__work {
+    lido__set *set;
+    lido__object *object;
+} lido__work;
+
+typedef struct lido__work_list {
+    lido__work *items;
+    size_t count;
+    size_t capacity;
+} lido__work_list;
+
+bool lido__work_add(lido_session *session, lido__work_list *list, lido__set *set, lido__object *object);
+/* Puts the objects, from the `first` in the list, into an order in which each comes after those that it refers to, as far
+ * as they are in the list, too, and in the same state; of the set alone, if it is not NULL. Where a circle is, what may
+ * be NULL waits. False: the session has failed; objects refer to each other in a circle in which nothing may. */
+bool lido__work_arrange(lido_session *session, lido__work_list *list, size_t first, const lido__set *only);
+
+/* A CLEAN or ADDED object was written as its struct is, or deleted. False: the session has failed. */
+bool lido__object_written(lido_session *session, lido__set *set, lido__object *object, lido__write_kind kind);
+
+/* Does something in a transaction: the session's, or, in autocommit mode, one of its own. False: the session has
+ * failed. */
+bool lido__unit_transact(lido_session *session, bool (*work)(lido_session *session, void *argument), void *argument);
+
+/* Writes what was added, changed and removed. False: the session has failed. */
+bool lido__unit_flush(lido_session *session);
+
+/* Flushes before asking, if the session is to. False: the session has failed. */
+bool lido__unit_autoflush(lido_session *session);
+
+#endif
