@@ -227,7 +227,8 @@ static void run_crowd(crowd *among, uint64_t seed) {
     print_message("%d right, %d interrupted, %d lost\n", among->right, among->interrupted, among->lost);
     assert_false(among->wrong);
     assert_int_equal(among->right + among->interrupted + among->lost, TASKS * STATEMENTS);
-    assert_true(among->right > TASKS * STATEMENTS / 2);
+    /* Where connections are cut, the pool may find the server out of reach for a while. */
+    assert_true(among->right > TASKS * STATEMENTS / (among->between != NULL ? 10 : 2));
 }
 
 /* ---- The stories ---- */
