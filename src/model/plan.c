@@ -31,6 +31,8 @@ static const char *read_name(builder *build, const char *name, bool dotted) {
     if (name == NULL)
         return "is NULL";
     const char *problem = lido__identifier_quote(name, dotted, &build->quoted, &build->bare);
+    if (build->quoted.out_of_memory || build->bare.out_of_memory)
+        build->plan->memory.out_of_memory = true;
     if (problem == NULL && build->bare.size > LIDO__NAME_BYTES_MOST)
         return "is longer than the 63 bytes that PostgreSQL keeps";
     if (problem == NULL && !lido__utf8_valid(build->quoted.data, build->quoted.size))
@@ -198,9 +200,12 @@ static bool add_part_index(builder *build, const lido_part *part) {
         return refuse_part(build, part, NULL, count == 0 ? "names no column" : "names more than 32 columns");
     const lido__column **columns = lido__arena_allocate(&build->plan->memory, count * sizeof *columns);
     for (size_t i = 0; columns != NULL && i < count; i++) {
-        columns[i] = lido__plan_column_as_written(build->plan, part->columns[i]);
+        const char *problem = read_name(build, part->columns[i], false);
+        const char *name = problem == NULL ? lido__buffer_string(&build->bare) : NULL;
+        columns[i] = name != NULL ? lido__plan_column(build->plan, name) : NULL;
         if (columns[i] == NULL)
-            return refuse_part(build, part, part->columns[i], "names a column that the model has not:");
+            return !build->plan->memory.out_of_memory &&
+                   refuse_part(build, part, part->columns[i], "names a column that the model has not:");
     }
     if (columns == NULL)
         return false;

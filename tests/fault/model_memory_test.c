@@ -1,0 +1,126 @@
+/* Memory that runs out while models are read, and their tables made, compared and dropped: at the first allocation, at
+ * the second, and so on until nothing notices. Nothing crashes; what was refused is told as what it is, and the same
+ * engine makes the tables afterwards. */
+#include "databases.h"
+#include "short_memory.h"
+
+#include <string.h>
+
+#include "model/plan.h"
+
+typedef struct Owner {
+    int64_t id;
+    const char *name;
+    const lido_uuid *favourite_id;
+} Owner;
+
+typedef struct Item {
+    lido_uuid id;
+    const char *name;
+    int64_t owner_id;
+} Item;
+
+LIDO_MODEL_DECLARE(Item);
+LIDO_MODEL(Owner, "memory_owners", LIDO_KEY(Owner, id), LIDO_FIELD(Owner, name, .unique = true, .fallback = "'x'"),
+           LIDO_REF(Owner, favourite_id, Item));
+LIDO_MODEL(Item, "memory_items", LIDO_KEY(Item, id), LIDO_FIELD(Item, name, .index = true, .check = "name <> 'y'"),
+           LIDO_REF(Item, owner_id, Owner, .on_delete = LIDO_CASCADE), LIDO_UNIQUE("owner_id", "name"));
+
+#define ALL LIDO_MODEL_LIST(&Item_model, &Owner_model)
+
+static void a_plan(void **state) {
+    (void)state;
+    const lido__plan *plan = NULL;
+    long allocation = 1;
+    for (; plan == NULL; allocation++) {
+        lido_error error = LIDO_ERROR_INIT;
+        long before = count_living();
+        run_out_at(allocation, allocation % 2 == 1);
+        plan = lido__plan_of(&Item_model, &error);
+        memory_is_back();
+        if (plan == NULL) {
+            assert_int_equal(error.category, LIDO_ERROR_OUT_OF_MEMORY);
+            assert_int_equal(count_living(), before);
+        }
+    }
+    assert_true(allocation > 5);
+    assert_string_equal(plan->column_list, "\"id\", \"name\", \"owner_id\"");
+}
+
+/* Where what failed was the library's, the error says so; the databases have words of their own for it. */
+static void expect_reason(const lido_session *db, bool done) {
+    if (!done) {
+        assert_true(lido_failed(db));
+        assert_true(has_failed);
+    }
+}
+
+static void all_at_once(lido_session *db) {
+    bool made = lido_create_all(db, ALL);
+    const lido_differences *found = made ? lido_check_schema(db, ALL) : NULL;
+    bool dropped = found != NULL && lido_drop_all(db, ALL);
+    expect_reason(db, dropped);
+    if (found != NULL)
+        assert_int_equal(found->count, 0);
+}
+
+static void works_again(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, NULL);
+    assert_true(lido_create_all(db, ALL));
+    const lido_differences *found = lido_check_schema(db, ALL);
+    assert_non_null(found);
+    assert_int_equal(found->count, 0);
+    lido_session_close(db); /* which rolls back */
+}
+
+static void fails_everywhere(const char *url, long stride) {
+    lido_engine *engine = open_surely(url, NULL);
+    works_again(engine);
+    long allocation = 1;
+    for (bool failed = true; failed; allocation += stride) {
+        lido_session *db = lido_session_open(engine, NULL);
+        run_out_at(allocation, allocation % 2 == 1);
+        all_at_once(db);
+        failed = memory_is_back();
+        lido_session_close(db);
+        works_again(engine);
+    }
+    assert_true(allocation > 50);
+    lido_engine_close(engine);
+}
+
+static void on_sqlite(void **state) {
+    (void)state;
+    fails_everywhere("sqlite://", 1);
+}
+
+static void on_postgres(void **state) {
+    (void)state;
+    fails_everywhere(postgres_url(), 7);
+}
+
+static void as_text(void **state) {
+    (void)state;
+    char text[4000];
+    size_t size = 0;
+    for (long allocation = 1; size == 0; allocation++) {
+        lido_error error;
+        long before = count_living();
+        run_out_at(allocation, allocation % 2 == 1);
+        size = lido_schema_ddl("postgresql", ALL, text, sizeof text, &error);
+        memory_is_back();
+        assert_true(count_living() - before <= 4); /* the plans stay */
+        assert_int_equal(error.category, size == 0 ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_NONE);
+    }
+    assert_int_equal(size, strlen(text));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan),
+        cmocka_unit_test(as_text),
+        cmocka_unit_test(on_sqlite),
+        cmocka_unit_test(on_postgres),
+    };
+    return cmocka_run_group_tests_name("model_memory", tests, NULL, NULL);
+}
