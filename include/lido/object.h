@@ -17,10 +17,11 @@
  *
  * * Texts, and what a pointer such as const double * points to, are constant: to change one, set the pointer. What it
  * points to must stay until the flush, which copies it; lido_keep and lido_keep_text make it the session's before.
- * * Objects and all they point to are readable until the session closes or lido_forget, whatever the transaction came to.
- * * After a rollback, and after a commit whose outcome is unknown, the session knows its objects no more: what is done to
- * them is not written, and the next lido_fetch reads anew. After a savepoint was undone they are what they were when it
- * was opened.
+ * * Objects and all they point to are readable until the session closes or lido_forget, whatever the transaction came
+ * to.
+ * * After a rollback, and after a commit whose outcome is unknown, the session knows its objects no more: what is done
+ * to them is not written, and the next lido_fetch reads anew. After a savepoint was undone they are what they were
+ * when it was opened.
  * * The functions of the first way know nothing of the session's objects, save that one of these may be given to them.
  *
  * A tail is the rest of a SELECT: "WHERE price < ? ORDER BY name", "" for all. It is the program's SQL; values go in by
@@ -48,8 +49,8 @@ LIDO_API bool lido_insert_object(lido_session *session, const lido_model *model,
 LIDO_API int64_t lido_insert_objects(lido_session *session, const lido_model *model, void *objects, size_t count);
 
 /* Inserts a row; if there is one with the same key, or the same values in the columns `unique` ("name", "owner_id,
- * name"), updates that: all columns but those, the key, and those left to their fallback. The struct then has that row's
- * key and version. `unique` NULL: the key. */
+ * name"), updates that: all columns but those, the key, and those left to their fallback. The struct then has that
+ * row's key and version. `unique` NULL: the key. */
 LIDO_API bool lido_upsert_object(lido_session *session, const lido_model *model, void *object, const char *unique);
 
 /* Writes all columns into the row with the struct's key. False, and nothing fails, if there is none. With a version: it
@@ -97,10 +98,10 @@ LIDO_API bool lido_objects_exist(lido_session *session, const lido_model *model,
                                  const lido_value *values);
 
 /* Makes a copy of the struct, texts too, the session's, and has it inserted by the next flush. A uuid key is generated
- * at once; one that the database gives, and fallbacks, are there after the flush. A reference may be given by its object
- * member alone: the key is taken from there at the flush. An object with that key must not be there already. On a failed
- * session, and if it fails, the copy is returned all the same, but not inserted; NULL: out of memory, or not this
- * thread's session. Never waits. */
+ * at once; one that the database gives, and fallbacks, are there after the flush. A reference may be given by its
+ * object member alone: the key is taken from there at the flush. An object with that key must not be there already. On
+ * a failed session, and if it fails, the copy is returned all the same, but not inserted; NULL: out of memory, or not
+ * this thread's session. Never waits. */
 LIDO_API void *lido_add_object(lido_session *session, const lido_model *model, const void *object);
 
 /* Has the row of one of the session's objects deleted by the next flush. Never waits. */
@@ -110,20 +111,20 @@ LIDO_API bool lido_remove_object(lido_session *session, const lido_model *model,
  * row is gone. */
 LIDO_API bool lido_refresh_object(lido_session *session, const lido_model *model, void *object);
 
-/* Fills in the member that LIDO_OBJECT names of `count` objects (the session's, or the program's) with one query for all
- * of them; NULL where the reference is NULL. What it finds is the session's. */
+/* Fills in the member that LIDO_OBJECT names of `count` objects (the session's, or the program's) with one query for
+ * all of them; NULL where the reference is NULL. What it finds is the session's. */
 LIDO_API bool lido_load_related_objects(lido_session *session, const lido_model *model, void *const *objects,
                                         size_t count, const char *member);
 
-/* Writes what was added, changed and removed: rows that are referred to before those that refer to them, deletions last,
- * in the opposite order; all of it together, and many objects of one model as lido_insert_many does. A row that was
- * changed or removed by somebody else since it was read makes the session fail: if it has a version or is not there, with
- * category serialisation. The error says which object it befell. In autocommit mode all of it is a transaction of its
- * own. */
+/* Writes what was added, changed and removed: rows that are referred to before those that refer to them, deletions
+ * last, in the opposite order; all of it together, and many objects of one model as lido_insert_many does. A row that
+ * was changed or removed by somebody else since it was read makes the session fail: if it has a version or is not
+ * there, with category serialisation. The error says which object it befell. In autocommit mode all of it is a
+ * transaction of its own. */
 LIDO_API bool lido_flush(lido_session *session);
 
-/* Flushes, then frees all objects and arrays that the session has handed out, and what lido_keep kept. For sessions that
- * live long. False, and nothing is freed, if the flush failed. */
+/* Flushes, then frees all objects and arrays that the session has handed out, and what lido_keep kept. For sessions
+ * that live long. False, and nothing is freed, if the flush failed. */
 LIDO_API bool lido_forget(lido_session *session);
 
 /* A copy that lives as long as the session's objects. NULL: out of memory, and the session fails; or `data` is NULL.

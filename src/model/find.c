@@ -191,8 +191,8 @@ static bool set_key(lido_session *session, const lido__set *set, void *object, s
     return true;
 }
 
-/* The row with the struct's key, as an object; NULL: there is none, or the session has failed. The struct may be that of
- * `spare`, which is then used for it. */
+/* The row with the struct's key, as an object; NULL: there is none, or the session has failed. The struct may be that
+ * of `spare`, which is then used for it. */
 static void *fetch_row(lido_session *session, lido__set *set, const void *object, lido__object *spare) {
     enum { KEYS_MOST = 32 };
     lido_value values[KEYS_MOST];

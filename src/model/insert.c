@@ -65,7 +65,8 @@ static size_t find_taken(const lido__plan *plan, const lido__structs *structs, b
     return count;
 }
 
-/* SELECT of a row of given values for each struct. The sequence is looked up once: OFFSET 0 keeps it out of the loop. */
+/* SELECT of a row of given values for each struct. The sequence is looked up once: OFFSET 0 keeps it out of the loop.
+ * */
 static const char *write_question(lido_session *session, const lido__plan *plan, const bool *taken) {
     lido__buffer *text = &((lido__unit_of_work *)session->unit)->text;
     bool first = true;

@@ -77,7 +77,8 @@ static bool want(loading *on, const void *object) {
 
 /* ---- The question ---- */
 
-/* In double quotes, as both forms have it; what JSON cannot hold as it is, is escaped as both know it, or as JSON does. */
+/* In double quotes, as both forms have it; what JSON cannot hold as it is, is escaped as both know it, or as JSON
+ * does. */
 static void write_quoted(lido__buffer *text, const char *item, size_t size, bool json) {
     lido__buffer_char(text, '"');
     for (size_t i = 0; i < size; i++) {

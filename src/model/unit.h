@@ -1,8 +1,8 @@
 /* A session's unit of work: the objects that it has for its rows, one for each key, and what became of them.
  *
  * unit.c makes it and keeps it, history.c undoes; change.c finds what changed, flush.c writes it, in the order of
- * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read. All of it belongs to the session's
- * thread or task: there is no lock.
+ * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read. All of it belongs to the
+ * session's thread or task: there is no lock.
  *
  * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side. */
 #ifndef LIDO_MODEL_UNIT_H
@@ -110,8 +110,8 @@ lido__object *lido__set_find(lido_session *session, lido__set *set, const void *
 /* The one whose struct this is; NULL: it is none of the session's. */
 lido__object *lido__set_owner(lido_session *session, lido__set *set, const void *object);
 
-/* A new object, its struct all zero, which is in no map and no list; the spare one, if there is. NULL: out of memory, the
- * session has failed. */
+/* A new object, its struct all zero, which is in no map and no list; the spare one, if there is. NULL: out of memory,
+ * the session has failed. */
 lido__object *lido__object_new(lido_session *session, lido__set *set);
 
 /* Puts a new object, whose struct is set, into map and list, as ADDED; or as CLEAN, the key's hash being known. False:
@@ -135,8 +135,8 @@ void lido__object_describe(const lido__set *set, const void *object, char *text,
 
 typedef enum lido__event { LIDO__EVENT_CAME, LIDO__EVENT_WRITTEN, LIDO__EVENT_WENT } lido__event;
 
-/* Notes what happens to an object, if a savepoint is open: that it came into its set, that `was` is about to change, that
- * it went. False: out of memory, the session has failed. */
+/* Notes what happens to an object, if a savepoint is open: that it came into its set, that `was` is about to change,
+ * that it went. False: out of memory, the session has failed. */
 bool lido__history_note(lido_session *session, lido__set *set, lido__object *object, lido__event event);
 void lido__history_begin(lido_session *session, int savepoint);
 /* Makes the objects what they were when the savepoint was opened. */
@@ -176,8 +176,8 @@ bool lido__read_column(lido_session *session, const lido__set *set, const lido__
 
 /* ---- find.c ---- */
 
-/* The object of a row with the plan's columns: the one that there is, or a new one. NULL, and *skip: it was removed; else
- * the session has failed. */
+/* The object of a row with the plan's columns: the one that there is, or a new one. NULL, and *skip: it was removed;
+ * else the session has failed. */
 lido__object *lido__set_take_row(lido_session *session, lido__set *set, const lido_value *row, bool *skip);
 /* Runs a SELECT whose rows are to become objects. */
 lido_rows *lido__unit_query(lido_session *session, const char *sql, size_t count, const lido_value *values);
@@ -255,9 +255,10 @@ typedef struct lido__work_list {
 } lido__work_list;
 
 bool lido__work_add(lido_session *session, lido__work_list *list, lido__set *set, lido__object *object);
-/* Puts the objects, from the `first` in the list, into an order in which each comes after those that it refers to, as far
- * as they are in the list, too, and in the same state; of the set alone, if it is not NULL. Where a circle is, what may
- * be NULL waits. False: the session has failed; objects refer to each other in a circle in which nothing may. */
+/* Puts the objects, from the `first` in the list, into an order in which each comes after those that it refers to, as
+ * far as they are in the list, too, and in the same state; of the set alone, if it is not NULL. Where a circle is,
+ * what may be NULL waits. False: the session has failed; objects refer to each other in a circle in which nothing may.
+ * */
 bool lido__work_arrange(lido_session *session, lido__work_list *list, size_t first, const lido__set *only);
 
 /* A CLEAN or ADDED object was written as its struct is, or deleted. False: the session has failed. */

@@ -1,5 +1,5 @@
-/* Random sequences of what can be done with a session's objects, beside a plain table in memory that says what must come
- * of it: which rows there are for the session, and which for others. */
+/* Random sequences of what can be done with a session's objects, beside a plain table in memory that says what must
+ * come of it: which rows there are for the session, and which for others. */
 #include "databases.h"
 
 #include <stdbool.h>
