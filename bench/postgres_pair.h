@@ -22,8 +22,8 @@ void bench_postgres_pair_close(bench_postgres_pair *pair);
 
 /* What the raw side is: the item with that id by PQexecPrepared, with a binary parameter and a binary result. */
 bool bench_postgres_raw_select(PGconn *raw, int64_t wanted, bench_context *context);
-/* The same in a transaction, as one writes it who counts round trips: `begin`, which is prepared, travels with the select;
- * in pipeline mode. `owed`: the answer to one more statement comes first, with its Sync. */
+/* The same in a transaction, as one writes it who counts round trips: `begin`, which is prepared, travels with the
+ * select; in pipeline mode. `owed`: the answer to one more statement comes first, with its Sync. */
 bool bench_postgres_raw_begin(PGconn *raw, const char *begin, bool owed, int64_t wanted, bench_context *context);
 /* Reads the answer to a statement that returns no rows, and the Sync after it if there is one. */
 bool bench_postgres_raw_read(PGconn *raw, bool sync, bench_context *context);

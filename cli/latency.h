@@ -1,5 +1,5 @@
-/* How long things took, counted in buckets: cheap to add to, small, and good to 6 % at any size. In memory that processes
- * may share: one writes, others read meanwhile. */
+/* How long things took, counted in buckets: cheap to add to, small, and good to 6 % at any size. In memory that
+ * processes may share: one writes, others read meanwhile. */
 #ifndef LIDO_CLI_LATENCY_H
 #define LIDO_CLI_LATENCY_H
 

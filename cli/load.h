@@ -1,5 +1,5 @@
-/* A load on a database: workers, threads in each, tasks in each of those, which all do the same operation again and again,
- * and count. */
+/* A load on a database: workers, threads in each, tasks in each of those, which all do the same operation again and
+ * again, and count. */
 #ifndef LIDO_CLI_LOAD_H
 #define LIDO_CLI_LOAD_H
 

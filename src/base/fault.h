@@ -8,8 +8,8 @@
 
 #include <lido/error.h>
 
-/* Of a function that is called where something went wrong: the compiler takes the way there for the rare one, and puts it
- * out of the way of the common one. A statement has some hundred such ways. */
+/* Of a function that is called where something went wrong: the compiler takes the way there for the rare one, and puts
+ * it out of the way of the common one. A statement has some hundred such ways. */
 #define LIDO__COLD __attribute__((cold))
 
 void lido__fault_clear(lido_error *error);

@@ -9,8 +9,8 @@
 bool lido__parameters_arrange_others(lido_session *session, const lido__sql *sql, size_t count,
                                      const lido_value **values);
 
-/* Whether the values can be taken without another look: as many as the statement takes, none of them with a name, nor with
- * bytes of its own. */
+/* Whether the values can be taken without another look: as many as the statement takes, none of them with a name, nor
+ * with bytes of its own. */
 static inline bool lido__parameters_are_simple(const lido__sql *sql, size_t count, const lido_value *values) {
     if (count != sql->parameter_count || (values == NULL && count > 0))
         return false;

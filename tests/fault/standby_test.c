@@ -1,5 +1,5 @@
-/* A server that becomes a standby, and a primary again: who is refused a write there leaves it, and finds the primary as
- * soon as there is one. tests/support/with-postgres starts the server again. */
+/* A server that becomes a standby, and a primary again: who is refused a write there leaves it, and finds the primary
+ * as soon as there is one. tests/support/with-postgres starts the server again. */
 #include "engines.h"
 #include "server_process.h"
 

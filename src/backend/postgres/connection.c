@@ -67,8 +67,8 @@ static int ask_number(postgres_connection *connection, const char *sql, lido_err
     return number;
 }
 
-/* A write was refused. Where the transaction, the session or the role is to blame, another connection would be no better;
- * a standby, or a server that was told to refuse all writes, is left for one that may take them. */
+/* A write was refused. Where the transaction, the session or the role is to blame, another connection would be no
+ * better; a standby, or a server that was told to refuse all writes, is left for one that may take them. */
 static bool takes_writes(postgres_connection *connection) {
     lido_error ignored = LIDO_ERROR_INIT;
     int takes = ask_number(connection,
