@@ -1,9 +1,9 @@
 /* seed: a CSV file of a million rows (bigint primary key, text, double precision, timestamptz) into an emptied table of
  * PostgreSQL, in one transaction.
  *
- * Raw: what psql's \copy does, by libpq: COPY (FORMAT csv, HEADER), to which the file goes as it is, in chunks of 64
- * KiB. Emptying the table is on both sides alike. Beside it: how much memory lido took at most, looked at while it went
- * on. */
+ * Raw: what psql's \copy does, by libpq: COPY (FORMAT csv, HEADER), to which the file goes as it is, in chunks of
+ * 64 KiB. Emptying the table is on both sides alike. Beside it: how much memory lido took at most, looked at while it
+ * went on. */
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>

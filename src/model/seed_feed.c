@@ -56,7 +56,7 @@ static lido_supply fetch(lido__row_source *base, const lido_value **row, const c
 
 bool lido__seed_feed_open(lido__seed_feed *feed, lido__seeding *seeding, const lido__seed_plan *plan, bool numbered) {
     lido__seed_source *source = plan->source;
-    /* Into a staging table rows go in bulk even if they are few, for only then PostgreSQL names an error's column. */
+    /* Into a staging table rows go in bulk even if they are few: only then PostgreSQL names the column of an error. */
     *feed = (lido__seed_feed){
         .base = {.fetch = fetch, .count = numbered ? INT64_MAX : -1, .foreign = seeding->options.progress != NULL},
         .seeding = seeding,
