@@ -150,6 +150,7 @@ lido__object *lido__reference_find(lido_session *session, const lido__reference 
         return NULL;
     const void *member = (const char *)object + reference->column->offset;
     if (lido__target_is_nullable(reference->column->kind))
+        /* cppcheck-suppress pointerSize */
         memcpy(&member, member, sizeof member);
     memcpy((char *)lido__object_struct(other) + key->offset, member, key->size);
     return lido__set_find(session, *target, lido__object_struct(other));

@@ -199,7 +199,8 @@ static void forget_references(const lido__set *set, char *was) {
             continue;
         memset(was + column->offset, 0, column->size);
         if (column->part->object != NULL)
-            memset(was + column->part->object_offset, 0, sizeof(void *));
+            /* cppcheck-suppress pointerSize */
+            memset(was + column->part->object_offset, 0, sizeof(void *)); /* which is a pointer there */
     }
 }
 

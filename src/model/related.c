@@ -164,6 +164,7 @@ static void fill_in(const loading *on, lido__set *set, void *object) {
     size_t offset = on->reference->column->part->object_offset;
     const lido__object *known = lido__set_owner(on->session, set, object);
     char *was = known != NULL ? lido__object_was(set, known) : NULL;
+    /* cppcheck-suppress pointerSize */
     bool set_since = was == NULL || memcmp(was + offset, (char *)object + offset, sizeof(void *)) != 0 ||
                      known->state == LIDO__OBJECT_ADDED;
     void *found = NULL;
