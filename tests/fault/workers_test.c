@@ -33,7 +33,7 @@ static void end(void) {
 /* ---- Killed ---- */
 
 static void killed_workers_are_replaced(const char *url) {
-    service of = {.workers = {.count = 2}};
+    service of = {.workers = {.count = 2, .crashes_most = 100}};
     int acknowledged = 0;
     begin(&of, url);
     for (int round = 0; round < 10; round++) {
