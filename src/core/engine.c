@@ -12,6 +12,14 @@
 
 enum { LATENCY_PROBES = 5 };
 
+/* In memory of its own; NULL: there is none, and nothing is counted. */
+static lido__metrics *own_metrics(lido_engine *engine) {
+    void *memory = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
+    if (memory != NULL)
+        memset(memory, 0, sizeof(lido__metrics));
+    return engine->own_metrics = memory;
+}
+
 static bool engine_attach(lido_engine *engine, lido_error *error) {
     void *database = NULL;
     engine->backend = engine->config.type == LIDO__SQLITE ? &lido__backend_sqlite : &lido__backend_postgres;
@@ -20,6 +28,9 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
     if (error->status != LIDO_OK)
         return false;
     bool made = lido__pool_init(&engine->pool, &engine->config, engine->backend, database);
+    if (made && engine->config.metrics)
+        engine->pool.metrics =
+            engine->config.shared_metrics != NULL ? engine->config.shared_metrics : own_metrics(engine);
     if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)) &&
         lido__lanes_init(engine))
         return true;
@@ -90,6 +101,7 @@ void lido__engine_let_go(lido_engine *engine) {
     lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
     lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);
+    free(engine->own_metrics);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
     free(engine);

@@ -1,0 +1,49 @@
+/* What an engine has counted and measured of itself: its pool, its statements, its transactions. docs/metrics.md says
+ * what the numbers mean. The setting `metrics` turns it off. */
+#ifndef LIDO_METRICS_H
+#define LIDO_METRICS_H
+
+#include <stdint.h>
+
+#include <lido/engine.h>
+
+LIDO_BEGIN_C
+
+/* How long something took, in microseconds; all 0 if it never happened. Known to a fifth, for durations are counted in
+ * logarithmic steps. What happens often is measured in a sample; then `count` is an estimate, too. */
+typedef struct lido_durations {
+    uint64_t count;
+    double mean_us;
+    double p50_us; /* half of them took no longer */
+    double p90_us;
+    double p99_us;
+    double longest_us; /* of those that were measured */
+} lido_durations;
+
+typedef struct lido_metrics {
+    lido_pool_stats pool; /* as lido_engine_stats has it */
+    uint64_t reads;       /* statements that were run: queries, */
+    uint64_t writes;      /* what changes data or tables, */
+    uint64_t others;      /* and settings and the like */
+    uint64_t failed;      /* how often one, or one of several that travelled together, failed */
+    uint64_t committed;   /* transactions that the database had; */
+    uint64_t rolled_back; /* undone, by whomever; */
+    uint64_t unknown;     /* nobody could tell */
+    uint64_t retried;     /* how often lido_transact ran its function once more */
+    lido_durations read;  /* statements, from being sent to their answer; those that travel together share the time */
+    lido_durations write;
+    lido_durations other;
+    lido_durations commit;
+    lido_durations wait;    /* for a connection, of those who had to */
+    lido_durations turn;    /* for the turn to write, on SQLite; of those who had to */
+    lido_durations use;     /* from being taken until given back */
+    lido_durations connect; /* opening one */
+} lido_metrics;
+
+/* Reads what an engine has counted since it was opened. LIDO_ERROR, with *metrics all zero but for `pool`, if the
+ * engine is NULL or its metrics are off. Never waits for a database; safe from any thread. */
+LIDO_API lido_status lido_stats(lido_engine *engine, lido_metrics *metrics);
+
+LIDO_END_C
+
+#endif
