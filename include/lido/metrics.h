@@ -3,7 +3,10 @@
 #ifndef LIDO_METRICS_H
 #define LIDO_METRICS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <lido/engine.h>
 
@@ -43,6 +46,17 @@ typedef struct lido_metrics {
 /* Reads what an engine has counted since it was opened. LIDO_ERROR, with *metrics all zero but for `pool`, if the
  * engine is NULL or its metrics are off. Never waits for a database; safe from any thread. */
 LIDO_API lido_status lido_stats(lido_engine *engine, lido_metrics *metrics);
+
+/* Is given text, piece by piece; `text` ends in NUL besides. False: no more is wanted. */
+typedef bool lido_metrics_writer(const char *text, size_t size, void *user);
+
+/* Writes an engine's metrics in Prometheus' text format, version 0.0.4, under OpenTelemetry's names. `writer` is called
+ * in this thread, while no lock is held, and must not be NULL. LIDO_ERROR if the engine is NULL, its metrics are off,
+ * memory ran out, or the writer wanted no more. Never waits for a database; safe from any thread. */
+LIDO_API lido_status lido_metrics_write(lido_engine *engine, lido_metrics_writer *writer, void *user);
+
+/* The same into a file, which the caller flushes and closes. LIDO_ERROR also if it could not be written. */
+LIDO_API lido_status lido_metrics_print(lido_engine *engine, FILE *file);
 
 LIDO_END_C
 

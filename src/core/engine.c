@@ -12,12 +12,14 @@
 
 enum { LATENCY_PROBES = 5 };
 
-/* In memory of its own; NULL: there is none, and nothing is counted. */
-static lido__metrics *own_metrics(lido_engine *engine) {
-    void *memory = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
-    if (memory != NULL)
-        memset(memory, 0, sizeof(lido__metrics));
-    return engine->own_metrics = memory;
+/* In memory of its own, unless the parent has given some. NULL: there is none, and nothing is counted. */
+static lido__metrics *find_metrics(lido_engine *engine) {
+    if (!engine->config.metrics || engine->config.shared_metrics != NULL)
+        return engine->config.metrics ? engine->config.shared_metrics : NULL;
+    engine->own_metrics = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
+    if (engine->own_metrics != NULL)
+        memset(engine->own_metrics, 0, sizeof(lido__metrics));
+    return engine->own_metrics;
 }
 
 static bool engine_attach(lido_engine *engine, lido_error *error) {
@@ -28,9 +30,8 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
     if (error->status != LIDO_OK)
         return false;
     bool made = lido__pool_init(&engine->pool, &engine->config, engine->backend, database);
-    if (made && engine->config.metrics)
-        engine->pool.metrics =
-            engine->config.shared_metrics != NULL ? engine->config.shared_metrics : own_metrics(engine);
+    if (made)
+        engine->pool.metrics = find_metrics(engine);
     if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)) &&
         lido__lanes_init(engine))
         return true;
@@ -44,6 +45,7 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
 /* Its configuration has been read. NULL, and it is freed, if it cannot be had. */
 static lido_engine *start(lido_engine *engine, lido_error *error) {
     if (!engine_attach(engine, error)) {
+        free(engine->own_metrics);
         lido__config_done(&engine->config);
         free(engine);
         return NULL;

@@ -2,6 +2,11 @@
 #include "support/scenario.h"
 
 #include <pthread.h>
+#include <unistd.h>
+
+#include "support/prometheus.h"
+
+static prometheus_text text;
 
 static lido_metrics read_stats(lido_engine *engine) {
     lido_metrics metrics;
@@ -129,6 +134,55 @@ static void story_without(lido_engine *engine) {
     saw("%s", lido_status_name(lido_stats(engine, NULL)));
 }
 
+/* ---- Prometheus ---- */
+
+static int written(const char *name, const char *label) {
+    return (int)prometheus_sum(&text, name, label);
+}
+
+static void story_of_the_text(lido_engine *engine) {
+    lido_status outcome;
+    make_items(engine);
+    lido_session *holder = lido_session_open(engine, NULL);
+    lido_query_value(holder, "SELECT count(*) FROM items");
+    lido_transaction (db, engine, &outcome)
+        lido_exec(db, "INSERT INTO items VALUES (1)");
+    text.used = 0;
+    assert_int_equal(lido_metrics_write(engine, prometheus_write, &text), LIDO_OK);
+    prometheus_check(&text);
+    saw("%d used, %d waiting, %d may be open", written("db_client_connection_count", "\"used\""),
+        written("db_client_connection_pending_requests", ""), written("db_client_connection_max", ""));
+    saw("%d read, %d written, %d committed", written("lido_statements_total", "\"read\""),
+        written("lido_statements_total", "\"write\""), written("lido_transactions_total", "\"committed\""));
+    saw("%d inserts and creates took their time",
+        written("db_client_operation_duration_seconds_count", "db_operation_name=\"write\""));
+    lido_session_close(holder);
+}
+
+static void story_of_a_file(lido_engine *engine) {
+    FILE *file = tmpfile();
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.metrics = 0;
+    lido_engine *silent = scenario_engine(&options);
+    assert_non_null(file);
+    saw("%s", lido_status_name(lido_metrics_print(engine, file)));
+    rewind(file);
+    memset(&text, 0, sizeof text);
+    text.used = fread(text.text, 1, sizeof text.text - 1, file);
+    assert_true(prometheus_check(&text) > 100);
+    fclose(file);
+    saw("%s", lido_status_name(lido_metrics_print(engine, NULL)));
+    saw("%s", lido_status_name(lido_metrics_write(NULL, prometheus_write, &text)));
+    saw("%s", lido_status_name(lido_metrics_write(engine, NULL, &text)));
+    saw("%s", lido_status_name(lido_metrics_write(silent, prometheus_write, &text)));
+    lido_engine_close(silent);
+    file = fopen("/dev/full", "w");
+    assert_non_null(file);
+    setvbuf(file, NULL, _IONBF, 0);
+    saw("%s", lido_status_name(lido_metrics_print(engine, file)));
+    fclose(file);
+}
+
 enum { THREADS = 4, EACH = 300 };
 
 static void *read_often(void *argument) {
@@ -174,6 +228,17 @@ static const scenario scenarios[] = {
     {"metrics may be off", story_without,
      "error\n"
      "0 reads, 1 connects\n"
+     "error\n"
+     "error\n"},
+    {"the text is what a scraper reads", story_of_the_text,
+     "1 used, 0 waiting, 30 may be open\n"
+     "1 read, 2 written, 1 committed\n"
+     "2 inserts and creates took their time\n"},
+    {"the text may go into a file", story_of_a_file,
+     "ok\n"
+     "error\n"
+     "error\n"
+     "error\n"
      "error\n"
      "error\n"},
     {"threads that share a pool lose no count", story_of_threads,
