@@ -80,7 +80,8 @@ typedef struct lido__config {
     bool for_lanes;      /* this is the configuration of lanes themselves: they must not write */
 
     bool metrics;
-    struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own */
+    struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own. */
+    uint64_t shared_metrics_process;      /* For that process, as core/fork.h counts, and no child of its */
 
     struct lido__shared_turn *write_turn; /* SQLite: made by the parent, for its workers; NULL: there is none */
 

@@ -14,8 +14,11 @@ enum { LATENCY_PROBES = 5 };
 
 /* In memory of its own, unless the parent has given some. NULL: there is none, and nothing is counted. */
 static lido__metrics *find_metrics(lido_engine *engine) {
-    if (!engine->config.metrics || engine->config.shared_metrics != NULL)
-        return engine->config.metrics ? engine->config.shared_metrics : NULL;
+    lido__config *config = &engine->config;
+    if (config->shared_metrics_process != lido__fork_count())
+        config->shared_metrics = NULL;
+    if (!config->metrics || config->shared_metrics != NULL)
+        return config->metrics ? config->shared_metrics : NULL;
     engine->own_metrics = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
     if (engine->own_metrics != NULL)
         memset(engine->own_metrics, 0, sizeof(lido__metrics));

@@ -180,7 +180,7 @@ static void add_series(output *out, const lido__metrics_source *source, const me
     char pool[LABEL_MOST];
     escape(source->pool, pool);
     add(out, "%s%s{db_client_connection_pool_name=\"%s\",db_system_name=\"%s\"", metric->name, suffix, pool,
-        source->config->type == LIDO__SQLITE ? "sqlite" : "postgresql");
+        source->type == LIDO__SQLITE ? "sqlite" : "postgresql");
     if (source->worker != LIDO__NO_WORKER)
         add(out, ",worker=\"%d\"", source->worker);
     if (metric->label != NULL)
@@ -214,13 +214,18 @@ static void add_histogram(output *out, const lido__metrics_source *source, const
     add(out, "%" PRIu64 "\n", read->count);
 }
 
+void lido__metrics_describe(lido__metrics_source *source, const lido__config *config) {
+    source->type = config->type;
+    source->size = config->pool_size;
+    source->least = config->pool_min_size;
+    source->most = config->max_overflow < 0 ? -1 : config->pool_size + config->max_overflow;
+}
+
 /* -1: there is none. */
-static int64_t limit_of(const lido__config *config, unsigned which) {
+static int limit_of(const lido__metrics_source *source, unsigned which) {
     if (which == LIMIT_SIZE)
-        return config->pool_size;
-    if (which == LIMIT_LEAST)
-        return config->pool_min_size;
-    return config->max_overflow < 0 ? -1 : (int64_t)config->pool_size + config->max_overflow;
+        return source->size;
+    return which == LIMIT_LEAST ? source->least : source->most;
 }
 
 static int64_t number_of(const lido__metrics_source *source, origin from, unsigned index) {
@@ -232,7 +237,7 @@ static int64_t number_of(const lido__metrics_source *source, origin from, unsign
     case FROM_GAUGE:
         return source->reading.gauges[index];
     default:
-        return limit_of(source->config, index);
+        return limit_of(source, index);
     }
 }
 
@@ -278,7 +283,7 @@ lido_status lido_metrics_write(lido_engine *engine, lido_metrics_writer *writer,
     if (source == NULL)
         return LIDO_ERROR;
     source->pool = engine->config.display;
-    source->config = &engine->config;
+    lido__metrics_describe(source, &engine->config);
     source->worker = LIDO__NO_WORKER;
     lido__metrics_publish(&engine->pool);
     lido__metrics_read(engine->pool.metrics, &source->reading);

@@ -13,7 +13,7 @@ static int begin(void **state) {
     memset(&text, 0, sizeof text);
     for (int i = 0; i < 3; i++) {
         sources[i].pool = "sqlite:///items.db";
-        sources[i].config = &config;
+        lido__metrics_describe(&sources[i], &config);
         sources[i].worker = i;
     }
     return 0;
@@ -73,6 +73,7 @@ static void a_long_label_is_cut(void **state) {
 static void what_has_no_limit_has_no_series_for_it(void **state) {
     (void)state;
     config.max_overflow = -1;
+    lido__metrics_describe(&sources[0], &config);
     assert_true(lido__metrics_write(sources, 1, prometheus_write, &text));
     prometheus_check(&text);
     assert_null(strstr(text.text, "\ndb_client_connection_max{"));
