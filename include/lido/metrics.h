@@ -61,9 +61,9 @@ LIDO_API lido_status lido_metrics_print(lido_engine *engine, FILE *file);
 
 /* Writes those of a manager. Where workers run (lido_workers_run), of all of them, in the parent and in each worker,
  * and also what those did who have died since: counters do not go back when a worker is replaced, and what is a number
- * of now (connections, waiters) is up to a second old. Else of this process's engines. The pool's name is the database's
- * in the manager, and `worker` is its number. LIDO_ERROR if there are none, as before lido_manager_init_worker, and as
- * for lido_metrics_write. Never waits for a database; safe from any thread. */
+ * of now (connections, waiters) is up to a second old. Else of this process's engines. The pool's name is the
+ * database's in the manager, and `worker` is its number. LIDO_ERROR if there are none, as before
+ * lido_manager_init_worker, and as for lido_metrics_write. Never waits for a database; safe from any thread. */
 LIDO_API lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user);
 
 LIDO_END_C

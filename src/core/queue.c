@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "core/queue.h"
 #include "core/measure.h"
+#include "core/queue.h"
 #include "core/watch.h"
 
 enum { QUEUE_FIRST = 8 };
