@@ -89,6 +89,23 @@ static void story_of_a_sample(lido_engine *engine) {
     assert_in_range(now.use.count, RUNS / 2, RUNS * 2);
 }
 
+/* On a connection that is shared by a loop's sessions, where there are such. */
+static void story_of_a_lane(lido_engine *engine) {
+    lido_options options = LIDO_OPTIONS_INIT;
+    (void)engine;
+    if (scenario_is_postgres())
+        options.lanes = 2;
+    lido_engine *shared = scenario_engine(&options);
+    lido_session *db = lido_session_open(shared, &(lido_session_options){.autocommit = true});
+    for (int i = 0; i < 10; i++)
+        lido_query_value(db, "SELECT 1");
+    lido_query_value(db, "SELECT nothing FROM nowhere");
+    lido_session_close(db);
+    saw_counts(shared);
+    saw("%d measured", (int)read_stats(shared).read.count);
+    lido_engine_close(shared);
+}
+
 typedef struct rivalry {
     lido_session *rival; /* has what is wanted, up to the third call */
     int calls;
@@ -224,6 +241,9 @@ static const scenario scenarios[] = {
      "30 reads, 31 writes and 30 commits measured\n"
      "0 waited\n"},
     {"of what runs often a sample is measured", story_of_a_sample, "5000 reads\n"},
+    {"what goes by a lane is counted, too", story_of_a_lane,
+     "11 reads, 0 writes, 0 others, 1 failed; 0 committed, 0 rolled back, 0 unknown, 0 retried\n"
+     "11 measured\n"},
     {"a function that is run once more is counted", story_of_retries, "called 3 times, 2 retried, 2 committed\n"},
     {"metrics may be off", story_without,
      "error\n"
