@@ -12,6 +12,7 @@ extern const bench_measure bench_model_insert[];
 extern const bench_measure bench_model_load[];
 extern const bench_measure bench_pg_delay[];
 extern const bench_measure bench_pg_lanes[];
+extern const bench_measure bench_metrics_cost[];
 extern const bench_measure bench_pg_select[];
 extern const bench_measure bench_pg_session[];
 extern const bench_measure bench_pg_tasks[];

@@ -12,6 +12,7 @@
 #include <lido/log.h>
 #include <lido/loop.h>
 #include <lido/manager.h>
+#include <lido/metrics.h>
 #include <lido/model.h>
 #include <lido/object.h>
 #include <lido/options.h>

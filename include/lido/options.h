@@ -73,6 +73,9 @@ typedef struct lido_options {
     /* PostgreSQL, in tasks: how many connections the sessions of a loop share that only read, in autocommit mode; 0:
      * none, each has its own; default 0. docs/tasks.md tells of them. */
     int lanes;
+
+    /* Looking on. */
+    int metrics; /* 1: count and measure, for lido_stats and lido_metrics_write; 0: do not; default 1 */
 } lido_options;
 
 #define LIDO_OPTIONS_INIT \
@@ -80,7 +83,7 @@ typedef struct lido_options {
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, LIDO_UNSET \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, LIDO_UNSET, LIDO_UNSET \
     }
 
 /* Where a setting's value came from. */

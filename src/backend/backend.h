@@ -61,6 +61,13 @@ typedef struct lido__connection {
     _Atomic(const lido__sql *) last_sql; /* what its holder ran last; one of the engine's, or NULL */
     atomic_uint_fast64_t uses;           /* how often it was taken off the stack of idle ones; */
     atomic_int_fast64_t use_us;          /* how long it was held, all together */
+
+    struct lido__counts *counts; /* where its holder counts; see core/metrics.h, and for the rest. NULL: nowhere */
+    bool shares_counts;
+    uint32_t dice; /* which statements and uses are measured */
+    unsigned use_weight;
+    int64_t used_from; /* in nanoseconds, if that is not 0 */
+
     _Atomic int64_t
         wait_until; /* the holder's: what it waits for on the network must have come by then; else far away */
 

@@ -22,6 +22,15 @@ int64_t lido__clock_now_us(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t lido__clock_now_ns(void) {
+    lido__clock_function *function = atomic_load_explicit(&replacement, memory_order_acquire);
+    if (function != NULL)
+        return function() * 1000;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t lido__clock_recent_us(void) {
     return read_clock(CLOCK_MONOTONIC_COARSE);
 }

@@ -10,6 +10,9 @@
 /* Microseconds since some moment; never goes back. */
 int64_t lido__clock_now_us(void);
 
+/* The same moment in nanoseconds: for what takes less than a microsecond. */
+int64_t lido__clock_now_ns(void);
+
 /* The same clock as it was at the system's last tick, some milliseconds ago; reading it costs a fifteenth. For when
  * something was last used, not for how long it took. */
 int64_t lido__clock_recent_us(void);

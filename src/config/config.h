@@ -79,6 +79,10 @@ typedef struct lido__config {
     int lanes;           /* of each loop; 0: none */
     bool for_lanes;      /* this is the configuration of lanes themselves: they must not write */
 
+    bool metrics;
+    struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own. */
+    uint64_t shared_metrics_process;      /* For that process, as core/fork.h counts, and no child of its */
+
     struct lido__shared_turn *write_turn; /* SQLite: made by the parent, for its workers; NULL: there is none */
 
     const char *display; /* the URL in its canonical form, without password and query; for errors */

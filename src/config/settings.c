@@ -132,6 +132,8 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_LANES] = {.name = IN_BOTH(lanes), .parameter = "lanes", .variable = "DATABASE_LANES",
         .form = LIDO__FORM_INTEGER, .databases = LIDO__FOR_POSTGRESQL,
         .lowest = 0, .highest = 64, .on = 2, .fallback = 0},
+    [LIDO__SETTING_METRICS] = {.name = IN_BOTH(metrics), .parameter = "metrics", .variable = "DATABASE_METRICS",
+        .form = LIDO__FORM_SWITCH, .databases = ANY, .lowest = 0, .highest = 1, .fallback = 1},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

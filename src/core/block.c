@@ -224,5 +224,7 @@ lido_status lido_transact(lido_engine *engine, const lido_transact_options *opti
             return ended.status;
         if (lido__await_moment(next) != LIDO__AWAIT_TIMED_OUT || !lido__await_may_wait(NULL))
             return ended.status;
+        if (engine != NULL)
+            lido__metrics_event(engine->pool.metrics, LIDO__COUNT_RETRIED, 1);
     }
 }

@@ -12,6 +12,19 @@
 
 enum { LATENCY_PROBES = 5 };
 
+/* In memory of its own, unless the parent has given some. NULL: there is none, and nothing is counted. */
+static lido__metrics *find_metrics(lido_engine *engine) {
+    lido__config *config = &engine->config;
+    if (config->shared_metrics_process != lido__fork_count())
+        config->shared_metrics = NULL;
+    if (!config->metrics || config->shared_metrics != NULL)
+        return config->metrics ? config->shared_metrics : NULL;
+    engine->own_metrics = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
+    if (engine->own_metrics != NULL)
+        memset(engine->own_metrics, 0, sizeof(lido__metrics));
+    return engine->own_metrics;
+}
+
 static bool engine_attach(lido_engine *engine, lido_error *error) {
     void *database = NULL;
     engine->backend = engine->config.type == LIDO__SQLITE ? &lido__backend_sqlite : &lido__backend_postgres;
@@ -20,6 +33,8 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
     if (error->status != LIDO_OK)
         return false;
     bool made = lido__pool_init(&engine->pool, &engine->config, engine->backend, database);
+    if (made)
+        engine->pool.metrics = find_metrics(engine);
     if (made && (!engine->backend->one_writer || lido__writer_init(&engine->writer, &engine->pool)) &&
         lido__lanes_init(engine))
         return true;
@@ -33,6 +48,7 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
 /* Its configuration has been read. NULL, and it is freed, if it cannot be had. */
 static lido_engine *start(lido_engine *engine, lido_error *error) {
     if (!engine_attach(engine, error)) {
+        free(engine->own_metrics);
         lido__config_done(&engine->config);
         free(engine);
         return NULL;
@@ -90,6 +106,7 @@ void lido__engine_let_go(lido_engine *engine) {
     lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
     lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);
+    free(engine->own_metrics);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
     free(engine);

@@ -16,7 +16,8 @@ struct lido_engine {
     lido__writer writer; /* where the backend has one writer */
     lido__lanes lanes;
     lido__sql_cache sql;
-    lido_engine *next; /* in fork.c's list; under its lock, as is the next */
+    lido__metrics *own_metrics; /* to be freed; NULL: there are none, or the parent has them */
+    lido_engine *next;          /* in fork.c's list; under its lock, as is the next */
     lido_engine *previous;
     atomic_size_t references;      /* one for the opener, one for each session; the last frees */
     _Atomic(lido_session *) spare; /* a closed one, to be opened again; or NULL */

@@ -51,7 +51,7 @@ static lido__connection *take_surplus(lido__pool *pool, int64_t now) {
         if (!goes)
             continue;
         spare--;
-        pool->stats.recycled += now >= at->retire_at;
+        lido__pool_count_recycled(pool, now >= at->retire_at);
         lido__pool_take_out(pool, at);
     }
     for (; kept != NULL; kept = next) {
@@ -230,6 +230,7 @@ static void *keep(void *argument) {
         tidy(pool);
         if (pool->beside != NULL)
             tidy(pool->beside);
+        lido__metrics_publish(pool);
     } while (lido__await_waker(&pool->keeper_waker, lido__deadline_in_ms(round_ms(pool->config))) != LIDO__AWAIT_READY);
     end_opening(&ahead, LIDO__NO_DEADLINE); /* bounded by connect_timeout */
     return NULL;

@@ -1,6 +1,7 @@
 /* How transactions and savepoints end. */
 #include "base/clock.h"
 #include "base/fault.h"
+#include "core/measure.h"
 #include "core/resolve.h"
 #include "core/watch.h"
 
@@ -39,7 +40,10 @@ static uint64_t leave(lido_session *session) {
 }
 
 void lido__transaction_undo(lido_session *session) {
-    lido__watch_outcome(session, leave(session), LIDO_ROLLED_BACK);
+    uint64_t connection = leave(session);
+    if (connection != 0)
+        lido__measure_outcome(session, LIDO_ROLLED_BACK);
+    lido__watch_outcome(session, connection, LIDO_ROLLED_BACK);
 }
 
 /* Nothing that the database would have to know of: no statement is queued, and none was run. */
@@ -60,6 +64,7 @@ static lido_status commit_is_in_doubt(lido_session *session) {
     else if (resolved == LIDO_OK)
         lido__fault_clear(&session->error);
     session->failed = resolved != LIDO_OK;
+    lido__measure_outcome(session, resolved);
     lido__watch_outcome(session, connection, resolved);
     return lido__session_settle(session, resolved);
 }
@@ -87,6 +92,7 @@ static lido_status commit_transaction(lido_session *session) {
         if (session->failed) /* of what befell the connection after that */
             lido__fault_clear(&session->error);
         session->failed = false;
+        lido__measure_outcome(session, LIDO_OK);
         lido__session_release(session);
         lido__watch_outcome(session, session->number, LIDO_OK);
         return lido__session_settle(session, LIDO_OK);

@@ -32,6 +32,7 @@ bool lido__pool_init(lido__pool *pool, const lido__config *config, const lido__b
 bool lido__pool_init_beside(lido__pool *pool, const lido__config *config, lido__pool *head, bool lends_ticket) {
     bool made = pool_make(pool, config, head->backend, head);
     pool->lends_ticket = lends_ticket;
+    pool->metrics = head->metrics;
     if (made)
         head->beside = pool;
     return made;
@@ -74,6 +75,16 @@ void lido__pool_close_all_in_slots(lido__pool *pool, lido__connection *first) {
     }
 }
 
+void lido__pool_count_recycled(lido__pool *pool, bool one) {
+    pool->stats.recycled += one;
+    lido__metrics_event(pool->metrics, LIDO__COUNT_RECYCLED, one);
+}
+
+static void count_invalidated(lido__pool *pool, bool one) {
+    pool->stats.invalidated += one;
+    lido__metrics_event(pool->metrics, LIDO__COUNT_INVALIDATED, one);
+}
+
 /* Under the lock. Whether its server went, and nobody has said so yet. */
 static bool is_first_to_be_lost(const lido__pool *pool, const lido__connection *connection) {
     return connection->server_gone && connection->generation == pool->generation;
@@ -84,7 +95,7 @@ static lido__connection *invalidate(lido__pool *pool) {
     pool->generation++;
     lido__connection *idle = lido__pool_clear_idle(pool);
     for (const lido__connection *at = idle; at != NULL; at = at->next)
-        pool->stats.invalidated++;
+        count_invalidated(pool, true);
     return idle;
 }
 
@@ -100,6 +111,7 @@ static lido__connection *take_idle(lido__pool *pool, const lido__lease *lease) {
     uint64_t uses = atomic_load_explicit(&connection->uses, memory_order_relaxed);
     atomic_store_explicit(&connection->uses, uses + 1, memory_order_relaxed); /* nobody else writes it now */
     lido__hold_begin(connection, lease);
+    lido__metrics_count(connection, LIDO__COUNT_AT_ONCE);
     return connection;
 }
 
@@ -138,8 +150,10 @@ static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease
         lido__fault_hint(error, "end all transactions before lido_engine_close");
     } else if (pool->waiting == 0 && (connection = lido__places_pop(&pool->places)) != NULL) {
         lido__hold_begin(connection, lease);
+        lido__metrics_count(connection, LIDO__COUNT_AT_ONCE);
     } else if (lido__pool_take_slot(pool)) {
         *may_open = true;
+        lido__metrics_count_apart(pool->metrics, LIDO__COUNT_AT_ONCE);
     } else {
         return lido__pool_wait(pool, lease, may_open, error);
     }
@@ -172,7 +186,10 @@ static fitness fitness_of(const lido__pool *pool, lido__connection *connection) 
  * asks again, or has *error. One that somebody is cancelling is closed by who cancels. */
 static bool discard(lido__pool *pool, lido__connection *unfit, fitness why, lido_error *error) {
     pthread_mutex_lock(&pool->lock);
-    (*(why == TOO_OLD ? &pool->stats.recycled : &pool->stats.invalidated))++;
+    if (why == TOO_OLD)
+        lido__pool_count_recycled(pool, true);
+    else
+        count_invalidated(pool, true);
     bool gone = is_first_to_be_lost(pool, unfit);
     bool cancelled = unfit->left = lido__hold_end_anyway(unfit) > 0;
     if (!cancelled)
@@ -206,8 +223,11 @@ lido__connection *lido__pool_acquire(lido__pool *pool, const lido__lease *lease,
             connection = take_or_wait(pool, lease, &may_open, error);
         if (connection == NULL)
             break;
-        if ((fit = fitness_of(pool, connection)) == FIT)
+        if ((fit = fitness_of(pool, connection)) == FIT) {
+            if (pool->metrics != NULL)
+                lido__metrics_use_begins(connection);
             return connection;
+        }
         may_open = discard(pool, connection, fit, error);
     } while (!may_open && error->status == LIDO_OK);
     return may_open ? lido__pool_open_in_slot(pool, lease, error) : NULL;
@@ -244,7 +264,7 @@ void lido__pool_settle(lido__pool *pool) {
         lido__pool_waiter *waiter;
         next = at->next;
         if (pool->closed || at->generation != pool->generation) {
-            pool->stats.invalidated += at->generation != pool->generation;
+            count_invalidated(pool, at->generation != pool->generation);
             lido__pool_take_out(pool, at);
             at->next = lost;
             lost = at;
@@ -273,8 +293,8 @@ static bool fit_to_keep(lido__pool *pool, const lido__connection *connection) {
         return false;
     bool lost = connection->generation != pool->generation;
     bool old = !lost && connection->idle_since >= connection->retire_at;
-    pool->stats.invalidated += lost;
-    pool->stats.recycled += old;
+    count_invalidated(pool, lost);
+    lido__pool_count_recycled(pool, old);
     return !lost && !old;
 }
 
@@ -318,6 +338,8 @@ void lido__pool_release(lido__pool *pool, lido__connection *connection) {
     int64_t use_us = atomic_load_explicit(&connection->use_us, memory_order_relaxed);
     atomic_store_explicit(&connection->use_us, use_us + held_us, memory_order_relaxed);
     connection->idle_since = now;
+    if (pool->metrics != NULL)
+        lido__metrics_use_ends(pool->metrics, connection, held_us);
     if (!is_plain_return(pool, connection) || !lido__hold_end(connection)) {
         give_back(pool, connection);
         return;

@@ -25,6 +25,7 @@
 #include "backend/backend.h"
 #include "core/events.h"
 #include "core/hold.h"
+#include "core/metrics.h"
 #include "core/places.h"
 
 /* On the stack of who waits. In the queue while nothing has been decided; out of it before it is woken. */
@@ -44,6 +45,7 @@ typedef struct lido__pool {
     struct lido__pool *head;   /* the engine's first pool, this one or another: what the engine has once is there */
     bool lends_ticket;         /* its one connection is the ticket of writer.h */
     lido__events events;       /* head: the engine's listeners */
+    lido__metrics *metrics;    /* the engine's; NULL: there are none */
     lido__functions functions; /* head: the program's own; the lock keeps two from being added at once */
 
     lido__places places; /* its stack of idle connections is open to all, its table is under the lock */
@@ -122,6 +124,8 @@ void lido__pool_after_fork_in_child(lido__pool *pool);
 lido__connection *lido__pool_clear_idle(lido__pool *pool);
 /* Takes out one that the caller has to himself, and adds its counts to the pool's. */
 void lido__pool_take_out(lido__pool *pool, lido__connection *connection);
+/* Counts one that is too old; `one` false: none. */
+void lido__pool_count_recycled(lido__pool *pool, bool one);
 /* pool.c, outside the lock: closes one that was taken out, or a list of such, and frees the slots. Of those in a list,
  * the ones of an earlier generation were lost. */
 void lido__pool_close_in_slot(lido__pool *pool, lido__connection *connection, bool dead);

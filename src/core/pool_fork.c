@@ -70,6 +70,7 @@ void lido__pool_after_fork_in_child(lido__pool *pool) {
     atomic_store_explicit(&pool->waiting, 0, memory_order_relaxed);
     pool->oldest = pool->newest = NULL;
     pool->probing = pool->keeper_runs = false;
+    lido__metrics_after_fork(pool);
     atomic_fetch_add_explicit(&pool->generation, 1, memory_order_relaxed);
     atomic_store_explicit(&pool->forked, true, memory_order_relaxed);
     pthread_mutex_unlock(&pool->lock);

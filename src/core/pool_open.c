@@ -108,6 +108,7 @@ static void opening_failed(lido__pool *pool, const lido_error *why) {
     }
     pool->open--;
     pool->stats.failed_connects++;
+    lido__metrics_event(pool->metrics, LIDO__COUNT_FAILED_CONNECTS, 1);
     pool->probing = false;
     if (pool->down || is_out_of_reach(why)) {
         go_down(pool, why);
@@ -136,6 +137,7 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
     lido__connection *connection = pool->backend->open(pool->config, database, error);
     if (connection == NULL)
         return NULL;
+    lido__metrics_duration(pool->metrics, LIDO__DURATION_CONNECT, lido__clock_now_us() - began);
     connection->functions = &pool->head->functions;
     connection->waiting = &pool->waiting;
     pthread_mutex_lock(&pool->head->lock);
@@ -151,6 +153,7 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
 static bool put_in(lido__pool *pool, lido__connection *connection, const lido__lease *lease, bool watched) {
     if (!lido__places_add(&pool->places, connection))
         return false;
+    lido__metrics_seat(pool->metrics, connection, pool != pool->head);
     connection->watched = watched && !pool->closed; /* who closes may be about to stop the keeper */
     atomic_store_explicit(&connection->wait_until, LIDO__NO_DEADLINE, memory_order_relaxed);
     pool->down = pool->probing = false;
@@ -190,5 +193,7 @@ lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *l
         return has_no_place(pool, connection, error);
     if (was_down)
         lido__pool_log_recovery(pool);
+    if (pool->metrics != NULL)
+        lido__metrics_use_begins(connection);
     return connection;
 }

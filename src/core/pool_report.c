@@ -99,6 +99,7 @@ void lido__pool_tell_exhausted(lido__pool *pool, const lido__lease *lease, lido_
     if (error->status != LIDO_OK) /* whoever took it out of the queue has said why */
         return;
     pool->stats.timeouts++;
+    lido__metrics_event(pool->metrics, LIDO__COUNT_TIMEOUTS, 1);
     if (!lido__await_may_wait(error))
         return;
     if (pool->down) {

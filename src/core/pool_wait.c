@@ -71,7 +71,9 @@ lido__connection *lido__pool_wait(lido__pool *pool, const lido__lease *lease, bo
     lido__waker_done(&waiter.waker);
     *may_open = waiter.may_open;
     pthread_mutex_lock(&pool->lock);
-    pool->stats.wait_us += lido__clock_now_us() - began;
+    int64_t waited_us = lido__clock_now_us() - began;
+    pool->stats.wait_us += waited_us;
+    lido__metrics_duration(pool->metrics, pool->lends_ticket ? LIDO__DURATION_TURN : LIDO__DURATION_WAIT, waited_us);
     if (waiter.given == NULL && !waiter.may_open && (lease->errand == NULL || !lease->errand->done))
         lido__pool_tell_exhausted(pool, lease, error);
     pthread_mutex_unlock(&pool->lock);

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "core/measure.h"
 #include "core/queue.h"
 #include "core/watch.h"
 
@@ -281,10 +282,16 @@ static bool run_batch(lido_session *session, lido__batch *batch, const lido__err
     if (began == 0 && lido__watched(session, LIDO__WATCH_BATCH))
         began = lido__watch_batch_begins(session, batch);
     bool done = batch->failed == batch->count;
+    bool measured = session->engine->pool.metrics != NULL;
+    lido__measure measure;
+    if (measured)
+        lido__measure_begins(session, batch, &measure);
     if (!errand->done) {
         show_last_sql(session, lido__queue_last_of(batch));
         done = run_where_it_can(session, batch);
     }
+    if (measured)
+        lido__measure_ends(session, batch, &measure, done);
     note_end(session, batch, done);
     if (began != 0)
         lido__watch_batch_ran(session, batch, began);
@@ -310,8 +317,12 @@ void lido__queue_learn(lido_session *session) {
  * listeners have heard that it sets out, or *began is 0. */
 static bool run_on_lane(lido_session *session, lido__batch *batch, int64_t *began) {
     *began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+    bool measured = session->engine->pool.metrics != NULL;
+    int64_t began_ns = measured ? lido__clock_now_ns() : 0;
     if (!lido__lanes_run(session, batch))
         return false;
+    if (measured)
+        lido__measure_apart(session, batch, began_ns);
     note_end(session, batch, batch->failed == batch->count);
     if (*began != 0)
         lido__watch_batch_ran(session, batch, *began);

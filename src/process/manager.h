@@ -23,6 +23,8 @@ typedef struct lido__database {
     lido_engine *engine; /* NULL: none */
 } lido__database;
 
+typedef struct lido__shared_metrics lido__shared_metrics; /* see shared_metrics.h */
+
 typedef enum lido__stage {
     LIDO__UNCONFIGURED,
     LIDO__CONFIGURED,
@@ -35,6 +37,7 @@ struct lido_manager {
     lido__stage stage;
     uint64_t process;         /* while WORKING: whose the engines are, as lido__fork_count says */
     atomic_uint_fast64_t age; /* grows with each start and each end of a worker: sessions of an earlier age are over */
+    lido__shared_metrics *metrics;                 /* of a parent and its workers; NULL: there are none */
     lido__database databases[LIDO_DATABASES_MOST]; /* the first is "default"; none ever moves or goes */
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "process/shared_metrics.h"
 #include "process/signals.h"
 #include "process/supervisor.h"
 
@@ -29,6 +30,16 @@ static void close_inherited(const lido__supervisor *supervisor, int listener) {
             close(supervisor->listeners[i]);
 }
 
+/* The slot for metrics that no other worker in the seat has. */
+static bool has_second(const lido__supervisor *supervisor, int seat) {
+    for (int i = 0; i < supervisor->places; i++) {
+        const lido__child *other = &supervisor->children[i];
+        if (other->state != LIDO__CHILD_NONE && other->seat == seat && !other->second)
+            return true;
+    }
+    return false;
+}
+
 static int listener_of(const lido__supervisor *supervisor, int seat) {
     if (supervisor->listener_count == 0 || seat == LIDO__NO_SEAT)
         return -1;
@@ -45,6 +56,9 @@ _Noreturn static void be_child(const lido__supervisor *supervisor, int seat, int
     close_inherited(supervisor, assignment.listener);
     if (seat == LIDO__NO_SEAT)
         lido__limit_ask(&assignment);
+    if (supervisor->manager != NULL)
+        lido__shared_metrics_take(supervisor->manager->metrics, supervisor->manager, seat,
+                                  has_second(supervisor, seat));
     lido__worker_run(&assignment);
 }
 
@@ -80,7 +94,9 @@ lido__child *lido__spawn(lido__supervisor *supervisor, int seat) {
         close(ends[0]);
         return NULL;
     }
+    bool second = has_second(supervisor, seat);
     *child = (lido__child){.state = LIDO__CHILD_STARTING,
+                           .second = second,
                            .pid = pid,
                            .seat = seat,
                            .notes = ends[0],

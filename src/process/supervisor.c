@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "process/notice.h"
+#include "process/shared_metrics.h"
 #include "process/signals.h"
 
 enum {
@@ -177,6 +178,8 @@ static void bury(supervisor *s, child *at, int status) {
     for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
         if (s->turns[i] != NULL)
             lido__shared_turn_forget(s->turns[i], dead.pid);
+    if (s->manager != NULL && dead.seat != LIDO__NO_SEAT)
+        lido__shared_metrics_forget(s->manager->metrics, dead.seat, dead.second);
     if (dead.seat != LIDO__NO_SEAT && dead.state != LIDO__CHILD_STOPPING && !s->stopping)
         has_died(s, &dead, status);
 }

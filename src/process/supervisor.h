@@ -29,6 +29,7 @@ typedef struct lido__child {
     lido__child_state state;
     pid_t pid;
     int seat;
+    bool second;    /* which of the seat's slots for metrics it has */
     bool successor; /* another one has the seat yet */
     bool worn;      /* to be replaced */
     bool killed;

@@ -12,6 +12,7 @@
 #include "await/await.h"
 #include "base/fault.h"
 #include "process/listener.h"
+#include "process/shared_metrics.h"
 #include "process/signals.h"
 #include "process/supervisor.h"
 
@@ -157,6 +158,27 @@ static void end_turns(lido__supervisor *s) {
         lido__shared_turn_free(s->turns[i]);
 }
 
+static bool share_metrics(lido__supervisor *s, lido_error *error) {
+    if (s->manager == NULL)
+        return true;
+    lido__shared_metrics *shared = lido__shared_metrics_new(s->manager, s->workers.count, error);
+    pthread_rwlock_wrlock(&s->manager->lock);
+    s->manager->metrics = shared;
+    pthread_rwlock_unlock(&s->manager->lock);
+    return shared != NULL;
+}
+
+/* Who reads them has the lock. */
+static void end_metrics(lido__supervisor *s) {
+    if (s->manager == NULL)
+        return;
+    pthread_rwlock_wrlock(&s->manager->lock);
+    lido__shared_metrics *shared = s->manager->metrics;
+    s->manager->metrics = NULL;
+    pthread_rwlock_unlock(&s->manager->lock);
+    lido__shared_metrics_free(shared);
+}
+
 static bool begin_events(lido__supervisor *s, lido_error *error) {
     s->events = epoll_create1(EPOLL_CLOEXEC);
     if (s->events < 0)
@@ -175,6 +197,7 @@ static void done(lido__supervisor *s) {
     if (s->events >= 0)
         close(s->events);
     end_turns(s);
+    end_metrics(s);
     lido__listeners_close(s->workers.listen, s->listener_count, s->listeners);
     free(s->seats);
     free(s->children);
@@ -186,8 +209,8 @@ static bool run(lido_manager *manager, const lido_workers *workers, lido_error *
     lido__supervisor supervisor = {
         .manager = manager, .workers = *workers, .events = -1, .signals = -1, .last = LIDO_ERROR_INIT, .error = error};
     fill_in(&supervisor.workers);
-    bool well = allocate(&supervisor, error) && share_turns(&supervisor, error) && listen_for(&supervisor, error) &&
-                begin_events(&supervisor, error) && lido__supervise(&supervisor);
+    bool well = allocate(&supervisor, error) && share_turns(&supervisor, error) && share_metrics(&supervisor, error) &&
+                listen_for(&supervisor, error) && begin_events(&supervisor, error) && lido__supervise(&supervisor);
     done(&supervisor);
     return well;
 }

@@ -81,6 +81,7 @@ static lido__sql *assemble(const lido__sql *parts, const lido__names *names) {
     *sql = *parts;
     atomic_init(&made->habits.goes_on_to_write, false);
     atomic_init(&made->habits.is_quick, false);
+    atomic_init(&made->habits.runs, 0);
     atomic_init(&made->habits.slow_for, 0);
     sql->habits = &made->habits;
     sql->names = names->count > 0 ? made->names : NULL;

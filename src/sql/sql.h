@@ -32,6 +32,7 @@ enum {
 typedef struct lido__sql_habits {
     atomic_bool goes_on_to_write; /* a transaction that began with it wrote later */
     atomic_bool is_quick;         /* what it began was over in a moment, the last time; */
+    atomic_uint runs;             /* how often it has run, up to what core/measure.c wants to know */
     atomic_int slow_for;          /* it was not: how many more runs it is taken to be slow, as an errand */
 } lido__sql_habits;
 

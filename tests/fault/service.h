@@ -4,6 +4,7 @@
  *     i  inserts a row into `requests`, in a transaction, before it answers
  *     p  just answers
  *     l  begins to write, leaves the transaction open, and answers
+ *     m  writes the metrics of all workers as its answer
  *     x  is killed, without an answer
  */
 #ifndef TESTS_FAULT_SERVICE_H
@@ -50,6 +51,10 @@ static inline void insert_row(bool leaves_open) {
     lido_session_close(db);
 }
 
+static inline bool write_to_client(const char *text, size_t size, void *user) {
+    return send(*(int *)user, text, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
 static inline void answer(int client) {
     char letter = 0;
     char text[32];
@@ -57,6 +62,11 @@ static inline void answer(int client) {
         raise(SIGKILL);
     if (letter == 'i' || letter == 'l')
         insert_row(letter == 'l');
+    if (letter == 'm') {
+        lido_manager_metrics_write(lido_manager_get(), write_to_client, &client);
+        close(client);
+        return;
+    }
     int length = snprintf(text, sizeof text, "%d\n", (int)getpid());
     (void)!write(client, text, (size_t)length);
     close(client);
@@ -139,22 +149,30 @@ static inline void stop_service(const service *of) {
 
 /* ---- A client ---- */
 
-/* The answering worker's process id; 0: the service did not answer, though it took the connection; -1: it did not. */
-static inline int request(const service *of, char letter) {
+/* A connection with that letter sent; -1: it was not taken. */
+static inline int ask_service(const service *of, char letter) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(of->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    char text[32] = "";
-    int answered = -1;
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client >= 0 && connect(client, (struct sockaddr *)&address, sizeof address) == 0 &&
-        send(client, &letter, 1, MSG_NOSIGNAL) == 1) {
-        struct pollfd waiting = {.fd = client, .events = POLLIN};
-        answered = 0;
-        if (poll(&waiting, 1, ANSWER_MOST_MS) == 1 && read(client, text, sizeof text - 1) > 0)
-            answered = atoi(text);
-    }
+        send(client, &letter, 1, MSG_NOSIGNAL) == 1)
+        return client;
     if (client >= 0)
         close(client);
+    return -1;
+}
+
+/* The answering worker's process id; 0: the service did not answer, though it took the connection; -1: it did not. */
+static inline int request(const service *of, char letter) {
+    char text[32] = "";
+    int answered = 0;
+    int client = ask_service(of, letter);
+    if (client < 0)
+        return -1;
+    struct pollfd waiting = {.fd = client, .events = POLLIN};
+    if (poll(&waiting, 1, ANSWER_MOST_MS) == 1 && read(client, text, sizeof text - 1) > 0)
+        answered = atoi(text);
+    close(client);
     return answered;
 }
 

@@ -1,0 +1,71 @@
+/* What an engine has counted and measured of itself: its pool, its statements, its transactions. docs/metrics.md says
+ * what the numbers mean. The setting `metrics` turns it off. */
+#ifndef LIDO_METRICS_H
+#define LIDO_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <lido/engine.h>
+#include <lido/manager.h>
+
+LIDO_BEGIN_C
+
+/* How long something took, in microseconds; all 0 if it never happened. Known to a fifth, for durations are counted in
+ * logarithmic steps. What happens often is measured in a sample; then `count` is an estimate, too. */
+typedef struct lido_durations {
+    uint64_t count;
+    double mean_us;
+    double p50_us; /* half of them took no longer */
+    double p90_us;
+    double p99_us;
+    double longest_us; /* of those that were measured */
+} lido_durations;
+
+typedef struct lido_metrics {
+    lido_pool_stats pool; /* as lido_engine_stats has it */
+    uint64_t reads;       /* statements that were run: queries, */
+    uint64_t writes;      /* what changes data or tables, */
+    uint64_t others;      /* and settings and the like */
+    uint64_t failed;      /* how often one, or one of several that travelled together, failed */
+    uint64_t committed;   /* transactions that the database had; */
+    uint64_t rolled_back; /* undone, by whomever; */
+    uint64_t unknown;     /* nobody could tell */
+    uint64_t retried;     /* how often lido_transact ran its function once more */
+    lido_durations read;  /* statements, from being sent to their answer; those that travel together share the time */
+    lido_durations write;
+    lido_durations other;
+    lido_durations commit;
+    lido_durations wait;    /* for a connection, of those who had to */
+    lido_durations turn;    /* for the turn to write, on SQLite; of those who had to */
+    lido_durations use;     /* from being taken until given back */
+    lido_durations connect; /* opening one */
+} lido_metrics;
+
+/* Reads what an engine has counted since it was opened. LIDO_ERROR, with *metrics all zero but for `pool`, if the
+ * engine is NULL or its metrics are off. Never waits for a database; safe from any thread. */
+LIDO_API lido_status lido_stats(lido_engine *engine, lido_metrics *metrics);
+
+/* Is given text, piece by piece; `text` ends in NUL besides. False: no more is wanted. */
+typedef bool lido_metrics_writer(const char *text, size_t size, void *user);
+
+/* Writes an engine's metrics in Prometheus' text format, version 0.0.4, under OpenTelemetry's names. `writer` is called
+ * in this thread, while no lock is held, and must not be NULL. LIDO_ERROR if the engine is NULL, its metrics are off,
+ * memory ran out, or the writer wanted no more. Never waits for a database; safe from any thread. */
+LIDO_API lido_status lido_metrics_write(lido_engine *engine, lido_metrics_writer *writer, void *user);
+
+/* The same into a file, which the caller flushes and closes. LIDO_ERROR also if it could not be written. */
+LIDO_API lido_status lido_metrics_print(lido_engine *engine, FILE *file);
+
+/* Writes those of a manager. Where workers run (lido_workers_run), of all of them, in the parent and in each worker,
+ * and also what those did who have died since: counters do not go back when a worker is replaced, and what is a number
+ * of now (connections, waiters) is up to a second old. Else of this process's engines. The pool's name is the
+ * database's in the manager, and `worker` is its number. LIDO_ERROR if there are none, as before
+ * lido_manager_init_worker, and as for lido_metrics_write. Never waits for a database; safe from any thread. */
+LIDO_API lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user);
+
+LIDO_END_C
+
+#endif

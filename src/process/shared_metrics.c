@@ -1,0 +1,133 @@
+/* Sharing the metrics of workers, and writing those of a manager. */
+#include "process/shared_metrics.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/fault.h"
+#include "core/fork.h"
+
+static size_t size_of_slots(int seats) {
+    return 2 * (size_t)seats * sizeof(lido__metrics);
+}
+
+static lido__metrics *slot(const lido__shared_metrics *shared, size_t database, int seat, bool second) {
+    lido__metrics *slots = shared->slots[database];
+    return slots != NULL ? &slots[2 * seat + second] : NULL;
+}
+
+/* ---- The parent's ---- */
+
+lido__shared_metrics *lido__shared_metrics_new(const lido_manager *manager, int seats, lido_error *error) {
+    lido__shared_metrics *shared = calloc(1, sizeof *shared);
+    if (shared == NULL) {
+        lido__fault_memory(error, "sharing metrics");
+        return NULL;
+    }
+    shared->seats = seats;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+        if (manager->databases[i].name[0] == '\0' || !manager->databases[i].config.metrics)
+            continue;
+        void *memory = mmap(NULL, size_of_slots(seats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            lido__fault_memory(error, "sharing metrics");
+            lido__shared_metrics_free(shared);
+            return NULL;
+        }
+        shared->slots[i] = memory;
+    }
+    return shared;
+}
+
+void lido__shared_metrics_free(lido__shared_metrics *shared) {
+    if (shared == NULL)
+        return;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
+        if (shared->slots[i] != NULL)
+            munmap(shared->slots[i], size_of_slots(shared->seats));
+    free(shared);
+}
+
+void lido__shared_metrics_forget(const lido__shared_metrics *shared, int seat, bool second) {
+    for (size_t i = 0; shared != NULL && i < LIDO_DATABASES_MOST; i++) {
+        lido__metrics *left = slot(shared, i, seat, second);
+        for (size_t gauge = 0; left != NULL && gauge < LIDO__GAUGES; gauge++)
+            atomic_store_explicit(&left->gauges[gauge], 0, memory_order_relaxed);
+    }
+}
+
+/* ---- A worker's ---- */
+
+void lido__shared_metrics_take(const lido__shared_metrics *shared, lido_manager *manager, int seat, bool second) {
+    for (size_t i = 0; shared != NULL && i < LIDO_DATABASES_MOST; i++) {
+        manager->databases[i].config.shared_metrics = slot(shared, i, seat, second);
+        manager->databases[i].config.shared_metrics_process = lido__fork_count();
+    }
+}
+
+/* ---- Writing ---- */
+
+static lido__metrics_source *next_source(lido__metrics_source *sources, size_t *count, const lido__database *database,
+                                         int worker) {
+    lido__metrics_source *source = &sources[(*count)++];
+    lido__metrics_describe(source, &database->config);
+    source->pool = database->name;
+    source->worker = worker;
+    return source;
+}
+
+/* Under the lock. Of all workers. */
+static size_t read_shared(const lido_manager *manager, lido__metrics_source *sources) {
+    const lido__shared_metrics *shared = manager->metrics;
+    size_t count = 0;
+    for (int seat = 0; seat < shared->seats; seat++)
+        for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+            if (shared->slots[i] == NULL)
+                continue;
+            lido__metrics_source *source = next_source(sources, &count, &manager->databases[i], seat);
+            lido__metrics_read(slot(shared, i, seat, false), &source->reading);
+            lido__metrics_read(slot(shared, i, seat, true), &source->reading);
+        }
+    return count;
+}
+
+/* Under the lock. Of this process's engines, which are held, for their pools are looked at outside the lock. */
+static size_t hold_own(const lido_manager *manager, lido__metrics_source *sources, lido_engine **engines) {
+    size_t count = 0;
+    for (size_t i = 0; i < LIDO_DATABASES_MOST && lido__manager_works(manager); i++) {
+        lido_engine *engine = manager->databases[i].engine;
+        if (engine == NULL || engine->pool.metrics == NULL)
+            continue;
+        lido__engine_hold(engine);
+        engines[count] = engine;
+        next_source(sources, &count, &manager->databases[i], LIDO__NO_WORKER);
+    }
+    return count;
+}
+
+static void read_own(lido__metrics_source *sources, lido_engine **engines, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        lido__metrics_publish(&engines[i]->pool);
+        lido__metrics_read(engines[i]->pool.metrics, &sources[i].reading);
+        lido__engine_let_go(engines[i]);
+    }
+}
+
+lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
+    lido_engine *engines[LIDO_DATABASES_MOST];
+    size_t count = 0;
+    if (manager == NULL || writer == NULL)
+        return LIDO_ERROR;
+    pthread_rwlock_rdlock(&manager->lock);
+    bool is_shared = manager->metrics != NULL;
+    size_t seats = is_shared ? (size_t)manager->metrics->seats : 1;
+    lido__metrics_source *sources = calloc(seats * LIDO_DATABASES_MOST, sizeof *sources);
+    if (sources != NULL)
+        count = is_shared ? read_shared(manager, sources) : hold_own(manager, sources, engines);
+    pthread_rwlock_unlock(&manager->lock);
+    if (sources != NULL && !is_shared)
+        read_own(sources, engines, count);
+    bool written = count > 0 && lido__metrics_write(sources, count, writer, user);
+    free(sources);
+    return written ? LIDO_OK : LIDO_ERROR;
+}
