@@ -27,6 +27,10 @@ void lido__attendant_leave(lido__attendant *leaves) {
     while (*link != leaves)
         link = &(*link)->next;
     *link = leaves->next;
+    if (loop->attended == leaves)
+        loop->attended = NULL;
+    if (loop->attended_next == leaves)
+        loop->attended_next = leaves->next;
     lido__loop_let_go(loop);
 }
 
@@ -43,28 +47,32 @@ bool lido__lookout_set(lido__attendant *of, lido__lookout *lookout, int descript
     return lido__poller_look_out(of->loop, lookout, descriptor, write);
 }
 
-/* ---- The loop's side: each may leave when it is called ---- */
+/* ---- The loop's side: who is called may leave, and by the tasks that he lets run, any other may ---- */
+
+static lido__attendant *attend(lido_loop *loop, lido__attendant *at) {
+    loop->attended = at;
+    loop->attended_next = at != NULL ? at->next : NULL;
+    return at;
+}
 
 void lido__attendants_hear(lido_loop *loop) {
     int64_t now = lido__attendants_moment(loop) != LIDO__NO_DEADLINE ? lido__clock_now_us() : 0;
-    lido__attendant *next;
-    for (lido__attendant *at = loop->attendants; at != NULL; at = next) {
-        next = at->next;
+    lido__attendant *at = attend(loop, loop->attendants);
+    for (; at != NULL; at = attend(loop, loop->attended_next)) {
         bool late = at->moment <= now;
         bool wanted = atomic_load_explicit(&at->wanted, memory_order_relaxed) && atomic_exchange(&at->wanted, false);
         if (late) {
             at->moment = LIDO__NO_DEADLINE;
             at->late(at);
         }
-        if (wanted)
+        if (wanted && loop->attended == at)
             at->called(at);
     }
 }
 
 void lido__attendants_end_turn(lido_loop *loop) {
-    lido__attendant *next;
-    for (lido__attendant *at = loop->attendants; at != NULL; at = next) {
-        next = at->next;
+    lido__attendant *at = attend(loop, loop->attendants);
+    for (; at != NULL; at = attend(loop, loop->attended_next)) {
         if (!at->due)
             continue;
         at->due = false;

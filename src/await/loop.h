@@ -49,6 +49,8 @@ struct lido_loop {
     lido_task *all; /* not ended */
     lido__timer *timers;
     lido__attendant *attendants;
+    lido__attendant *attended;      /* whom a walk over them is at; NULL: he has left, or there is no walk; */
+    lido__attendant *attended_next; /* and who comes next: both may leave when anybody is called */
     lido__poller poller;
     int wake_descriptor; /* an eventfd: readable as long as a turn is wanted */
     bool turning;

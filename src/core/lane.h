@@ -175,7 +175,7 @@ void lido__lane_hear_of_cancel(lido__lane *lane);
 bool lido__lanes_take(struct lido_session *session, const lido__batch *batch);
 /* Runs it on one. False: it was not run, and is to be run on a connection of the session's own; */
 bool lido__lanes_run(struct lido_session *session, lido__batch *batch);
-/* there it was begun then, and has now been run: if it took long, it is not let in for a while. */
+/* it got that then, and has now been run there: if it took long, it is not let in for a while. */
 void lido__lanes_learn(const lido__sql *sql, int64_t began);
 /* From any thread. Cancels what the session has under way there; false: nothing. */
 bool lido__lanes_cancel_session(struct lido_session *session);

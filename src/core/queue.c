@@ -329,8 +329,14 @@ static bool run_on_lane(lido_session *session, lido__batch *batch, int64_t *bega
     return true;
 }
 
-/* Afterwards the connection goes back, or waits for what comes next. */
-static bool run_on_connection(lido_session *session, lido__batch *batch, int64_t began) {
+/* Its time is from when it had the connection: that others had them all is no fault of its own. */
+static void learn_pace(const lido_session *session, const lido__batch *batch) {
+    const lido__holder *holder = &session->connection->holder;
+    lido__lanes_learn(batch->operations->sql, atomic_load_explicit(&holder->since, memory_order_relaxed));
+}
+
+/* Afterwards the connection goes back, or waits for what comes next. `for_lane`: it is run here instead of on one. */
+static bool run_on_connection(lido_session *session, lido__batch *batch, bool for_lane, int64_t began) {
     lido__errand errand = {.batch = batch};
     bool done = may_run(session, batch) && lido__queue_lease(session, batch, &errand) &&
                 (errand.done || may_run(session, batch)) && transaction_is_in_time(session, batch) &&
@@ -339,6 +345,8 @@ static bool run_on_connection(lido_session *session, lido__batch *batch, int64_t
     bool streams = last->stream && last->result->connection != NULL;
     if (session->connection == NULL || streams)
         return done;
+    if (for_lane)
+        learn_pace(session, batch);
     if (session->options.autocommit)
         lido__session_release(session);
     else
@@ -356,16 +364,12 @@ static bool run(lido_session *session, lido__batch *batch) {
     }
     batch->failed = batch->count;
     if (!lido__lanes_take(session, batch))
-        return run_on_connection(session, batch, 0);
+        return run_on_connection(session, batch, false, 0);
     if (!may_run(session, batch))
         return false;
     if (run_on_lane(session, batch, &began))
         return batch->failed == batch->count;
-    const lido__sql *sql = batch->operations->sql;
-    int64_t on_its_own = lido__clock_recent_us();
-    bool done = run_on_connection(session, batch, began);
-    lido__lanes_learn(sql, on_its_own);
-    return done;
+    return run_on_connection(session, batch, true, began);
 }
 
 int64_t lido__queue_transaction_deadline(const lido_session *session) {

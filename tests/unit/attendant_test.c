@@ -7,6 +7,7 @@
 #include <setjmp.h>
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <lido.h>
@@ -25,7 +26,8 @@ typedef struct service {
     lido__attendant attendant; /* first */
     lido__lookout lookout;
     diary *diary;
-    lido__near *waits; /* to be woken by the next thing that happens; NULL: nobody */
+    lido__near *waits;        /* to be woken by the next thing that happens; NULL: nobody */
+    lido__attendant *removes; /* by the next thing that happens, another or this one; it is freed. NULL: none */
     int descriptor;
 } service;
 
@@ -38,7 +40,13 @@ static void write_down(diary *in, char what) {
 
 static void wake(service *self) {
     lido__near *waits = self->waits;
+    lido__attendant *removes = self->removes;
     self->waits = NULL;
+    self->removes = NULL;
+    if (removes != NULL) {
+        lido__attendant_leave(removes);
+        free(removes);
+    }
     if (waits != NULL)
         lido__near_wake(waits);
 }
@@ -234,6 +242,68 @@ static void a_descriptor_is_looked_at(void **state) {
     assert_string_equal(seen.written, "rre");
 }
 
+/* ---- Leaving while others are called ---- */
+
+typedef struct company {
+    diary seen;
+    service *first; /* called before `second`: the newest is */
+    service *second;
+    bool itself; /* the first removes itself, and not the second */
+} company;
+
+static service *join_for_a_while(diary *seen) {
+    service *self = calloc(1, sizeof *self);
+    assert_non_null(self);
+    self->diary = seen;
+    self->attendant =
+        (lido__attendant){.key = self, .turn_ends = turn_ends, .late = late, .called = called, .loop_ends = loop_ends};
+    lido__attendant_join(&self->attendant);
+    return self;
+}
+
+static void join_both(company *both) {
+    both->second = join_for_a_while(&both->seen);
+    both->first = join_for_a_while(&both->seen);
+    both->first->removes = &(both->itself ? both->first : both->second)->attendant;
+}
+
+static void *end_a_turn(void *argument) {
+    company *both = argument;
+    join_both(both);
+    both->first->attendant.due = both->second->attendant.due = true;
+    return NULL;
+}
+
+static void *be_late_and_called(void *argument) {
+    company *both = argument;
+    join_both(both);
+    both->first->attendant.moment = both->second->attendant.moment = 1;
+    lido__attendant_call(&both->first->attendant);
+    lido__attendant_call(&both->second->attendant);
+    assert_int_equal(lido_sleep(1), LIDO_OK);
+    return NULL;
+}
+
+/* The one that is left writes of the loop's end. */
+static void run_company(lido_task_function *function, bool itself, const char *expected) {
+    company both = {.itself = itself};
+    run(function, &both);
+    free(itself ? both.second : both.first);
+    assert_string_equal(both.seen.written, expected);
+}
+
+static void one_removes_the_next(void **state) {
+    (void)state;
+    run_company(end_a_turn, false, "te");
+    run_company(be_late_and_called, false, "lce");
+}
+
+static void one_removes_itself(void **state) {
+    (void)state;
+    run_company(end_a_turn, true, "tte");
+    run_company(be_late_and_called, true, "llce");
+}
+
 /* ---- Threads ---- */
 
 static void a_thread_has_none(void **state) {
@@ -248,6 +318,7 @@ int main(void) {
         cmocka_unit_test(a_turn_ends_when_all_have_run), cmocka_unit_test(a_moment_comes),
         cmocka_unit_test(another_thread_calls),          cmocka_unit_test(a_wait_is_interrupted),
         cmocka_unit_test(a_descriptor_is_looked_at),     cmocka_unit_test(a_thread_has_none),
+        cmocka_unit_test(one_removes_the_next),          cmocka_unit_test(one_removes_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
