@@ -236,6 +236,7 @@ static bool order_plans(lido__seeding *seeding) {
 
 /* ---- Running ---- */
 
+/* After an error that is no matter: what was made in the transaction goes with it, or with the savepoint. */
 static bool drop_staging(lido__seeding *seeding, const lido__seed_plan *plan) {
     lido__buffer sql = LIDO__BUFFER_INIT;
     lido__buffer_text(&sql, "DROP TABLE IF EXISTS ");
@@ -257,7 +258,7 @@ static bool load_all(lido__seeding *seeding) {
         if (!lido__seed_mend(seeding, plan))
             return false;
     for (const lido__seed_plan *plan = seeding->plans; plan != NULL; plan = plan->next)
-        if (!lido__seed_advance(seeding, plan) || (plan->rows > 0 && !drop_staging(seeding, plan)))
+        if (!lido__seed_advance(seeding, plan) || (plan->staged && !drop_staging(seeding, plan)))
             return false;
     return true;
 }

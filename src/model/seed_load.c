@@ -228,7 +228,10 @@ static bool fill_staging(lido__seeding *seeding, lido__seed_plan *plan) {
 static bool stage(lido__seeding *seeding, lido__seed_plan *plan) {
     lido__buffer sql = LIDO__BUFFER_INIT;
     lido__seed_sql_create_staging(plan, type_of(seeding), &sql);
-    if (!run(seeding, &sql) || !fill_staging(seeding, plan))
+    if (!run(seeding, &sql))
+        return false;
+    plan->staged = true;
+    if (!fill_staging(seeding, plan))
         return false;
     if (type_of(seeding) == LIDO__SQLITE || plan->rows < ANALYSE_FROM)
         return true;

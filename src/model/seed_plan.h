@@ -45,7 +45,8 @@ typedef struct lido__seed_plan {
     lido__seed_lookup *lookups; /* those of the table itself, linked by `next` */
     size_t lookup_count;        /* of all, the nested ones, too */
     const lido__catalogue_key *key;
-    int64_t rows; /* that are in its staging table; 0: it has none */
+    bool staged;  /* it has a staging table, which may be empty, */
+    int64_t rows; /* and so many rows in it */
 } lido__seed_plan;
 
 /* Makes one; NULL: the session failed, and says where. The arena is the catalogue's. Waits. */

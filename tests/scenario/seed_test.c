@@ -376,6 +376,31 @@ static void story_of_progress(lido_engine *engine) {
     seed_folder_remove(&folder);
 }
 
+/* Nothing of it is left on the connection, which the next session gets. */
+static void story_of_a_header_alone(lido_engine *engine) {
+    seed_folder folder = seed_folder_make();
+    lido_error outcome;
+    make_shop(engine);
+    seed_file(&folder, "users.csv", "name,email\nada,a\n");
+    seed(engine, &folder);
+    seed_file(&folder, "users.csv", "name,email\n");
+    seed(engine, &folder);
+    seed_with(engine, &folder, true);
+    lido_transaction (db, engine, &outcome)
+        for (int i = 0; i < 2; i++) {
+            lido_seed_files(db, folder.path, NULL);
+            saw("failed %d", lido_failed(db));
+        }
+    saw("%s", lido_status_name(outcome.status));
+    seed_file(&folder, "users.csv", "name,email\nada,a\nbob,\"\"\"\n");
+    lido_transaction (db, engine, &outcome)
+        lido_seed_files(db, folder.path, NULL);
+    saw("%s", lido_status_name(outcome.status));
+    seed_file(&folder, "users.csv", "name,email\nada,a\nbob,b\n");
+    seed(engine, &folder);
+    seed_folder_remove(&folder);
+}
+
 int main(void) {
     static const scenario scenarios[] = {
         {"a shop: the order of references, and again without effect", story_of_a_shop,
@@ -417,6 +442,9 @@ int main(void) {
          "unique one is among the columns\n"},
         {"a part of a transaction, or one of its own", story_of_a_transaction,
          "2\n0\n0 users\n2\n0\n1 users\n0\nfailed 1\n1 users\n"},
+        {"a header alone, into a table with rows", story_of_a_header_alone,
+         "inserted 1, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 0\n"
+         "failed 0\nfailed 0\nok\nrolled back\ninserted 1, updated 0, unchanged 1\n"},
         {"progress", story_of_progress,
          "numbers.csv, 20000 rows, to its end 1, several calls 1, never back 1\n20000\n"},
     };
