@@ -1,4 +1,5 @@
 /* Filling an engine's pool before it is used, and emptying it at the end. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "await/await.h"
@@ -37,22 +38,32 @@ bool lido__engine_warm(lido_engine *engine, int least, lido_error *error) {
 
 /* ---- Emptying ---- */
 
-static int in_use(lido_engine *engine) {
+static int use_of(lido__pool *pool) {
     lido_pool_stats stats;
-    lido_engine_stats(engine, &stats);
+    lido__pool_read_stats(pool, &stats);
     return stats.in_use + stats.waiting;
+}
+
+/* A lane holds its connection as long as its loop is there, with or without anybody aboard: those are counted. */
+static int in_use(lido_engine *engine) {
+    return use_of(&engine->pool) + (engine->backend->one_writer ? use_of(&engine->writer.pool) : 0) +
+           (int)lido__lanes_aboard(&engine->lanes);
 }
 
 static void cancel_all(lido_engine *engine) {
     lido__pool_cancel_all(&engine->pool);
     if (engine->backend->one_writer)
         lido__pool_cancel_all(&engine->writer.pool);
+    lido__lanes_cancel_all(&engine->lanes);
 }
 
 static void name_holders(lido_engine *engine, char *text, size_t size) {
     lido__pool_name_holders(&engine->pool, text, size);
     if (text[0] == '\0' && engine->backend->one_writer)
         lido__pool_name_holders(&engine->writer.pool, text, size);
+    unsigned aboard = text[0] == '\0' ? lido__lanes_aboard(&engine->lanes) : 0;
+    if (aboard > 0)
+        snprintf(text, size, "%u statement%s on lanes", aboard, aboard == 1 ? "" : "s");
 }
 
 /* Looks now and then, for who ends has nobody to tell. `cancels`: what runs is cancelled each time, for a session may

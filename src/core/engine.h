@@ -36,11 +36,11 @@ bool lido__engine_warm(lido_engine *engine, int least, lido_error *error);
 /* What became of those who were still at it when an engine was drained. */
 typedef struct lido__drained {
     int cancelled;     /* they were made to stop */
-    int left;          /* they still hold a connection: theirs to give back */
+    int left;          /* they still hold a connection, theirs to give back, or have a statement on a lane */
     char holders[256]; /* who did not end in time, as far as there is room */
 } lido__drained;
 
-/* The engine having been closed: waits until nobody holds a connection, to the deadline; then cancels what runs, and
+/* The engine having been closed: waits until nobody holds a connection or has a statement on a lane, to the deadline; then cancels what runs, and
  * waits for that, a second at most. */
 void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *drained);
 

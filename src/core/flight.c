@@ -107,7 +107,7 @@ static bool fly(lido_session *session, lido__batch *batch, lido__lane_group *gro
     lido__await_outcome outcome = wait_for_end(session, &wait);
     if (wait.fate == LIDO__LANE_WAITS)
         lido__lane_group_leave_alone(group, &wait);
-    if (wait.fate == LIDO__LANE_WAITS && outcome != LIDO__AWAIT_TIMED_OUT)
+    if (wait.fate == LIDO__LANE_CANCELLED || (wait.fate == LIDO__LANE_WAITS && outcome != LIDO__AWAIT_TIMED_OUT))
         fail(batch, LIDO_ERROR_CANCELLED, "the statement was cancelled", "");
     else if (wait.fate == LIDO__LANE_WAITS || wait.fate == LIDO__LANE_LATE)
         fail(batch, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout",
@@ -130,13 +130,21 @@ bool lido__lanes_take(lido_session *session, const lido__batch *batch) {
            !was_slow(batch->operations->sql) && !atomic_load_explicit(&engine->closed, memory_order_relaxed);
 }
 
+/* Only the loop's thread writes it. */
+static void count_aboard(lido__lane_group *group, unsigned more) {
+    unsigned aboard = atomic_load_explicit(&group->aboard, memory_order_relaxed);
+    atomic_store_explicit(&group->aboard, aboard + more, memory_order_relaxed);
+}
+
 bool lido__lanes_run(lido_session *session, lido__batch *batch) {
     lido_engine *engine = session->engine;
     lido__lane_group *group = lido__lane_group_get(engine);
     if (group == NULL)
         return false;
     group->passengers++;
+    count_aboard(group, 1);
     bool ran = may_fly(session, group) && fly(session, batch, group);
+    count_aboard(group, (unsigned)-1);
     group->passengers--;
     if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
         group->attendant.due = true; /* it may leave now */

@@ -249,6 +249,11 @@ int64_t lido__lane_look(lido__lane *lane, int64_t now) {
     return again;
 }
 
+void lido__lane_cancel_all(lido__lane *lane) {
+    for (lido__lane_flight *at = lane->under_way.first; at != NULL; at = at->next)
+        lido__lane_flight_tell(at, LIDO__LANE_CANCELLED);
+}
+
 void lido__lane_hear_of_cancel(lido__lane *lane) {
     if (lane->cancel == NULL || !atomic_load(&lane->cancel->sent))
         return;

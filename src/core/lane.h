@@ -18,9 +18,10 @@ struct lido_session;
 
 typedef enum lido__lane_fate {
     LIDO__LANE_WAITS,
-    LIDO__LANE_RAN,      /* the batch was run, with or without an error of its own */
-    LIDO__LANE_LATE,     /* its deadline has passed */
-    LIDO__LANE_ELSEWHERE /* it was not run, and is to be run on a connection of its own */
+    LIDO__LANE_RAN,       /* the batch was run, with or without an error of its own */
+    LIDO__LANE_LATE,      /* its deadline has passed */
+    LIDO__LANE_CANCELLED, /* for the engine is being drained */
+    LIDO__LANE_ELSEWHERE  /* it was not run, and is to be run on a connection of its own */
 } lido__lane_fate;
 
 /* A task's wait, on its stack. */
@@ -81,12 +82,14 @@ struct lido__lane_group {
     struct lido_engine *engine; /* held */
     lido__lane_group *next;     /* in the lanes' list, under its lock */
     lido__flight_list queue;
-    lido__lane_flight *spare; /* to be used again */
-    unsigned waiting;         /* in the queue */
-    unsigned open;            /* lanes */
-    unsigned opening;         /* tasks that are about to open one */
-    unsigned passengers;      /* tasks that use the group, and calls of its own that run tasks: it must not leave */
-    int64_t not_before;       /* when a lane that could not be opened is tried again */
+    lido__lane_flight *spare;  /* to be used again */
+    unsigned waiting;          /* in the queue */
+    unsigned open;             /* lanes */
+    unsigned opening;          /* tasks that are about to open one */
+    unsigned passengers;       /* tasks that use the group, and calls of its own that run tasks: it must not leave */
+    atomic_uint aboard;        /* statements that wait or fly; others read it under the lock of the lanes */
+    atomic_bool all_cancelled; /* by another thread, which then called */
+    int64_t not_before;        /* when a lane that could not be opened is tried again */
     unsigned count;
     lido__lane lanes[];
 };
@@ -110,6 +113,10 @@ bool lido__lanes_init(struct lido_engine *engine);
 void lido__lanes_done(lido__lanes *lanes);
 /* The engine is being closed: its lanes are given up, those of other threads' loops soon. */
 void lido__lanes_close(struct lido_engine *engine);
+/* How many statements wait or fly on them, from any thread. */
+unsigned lido__lanes_aboard(lido__lanes *lanes);
+/* Cancels them, from any thread; soon, and as far as their loops run. */
+void lido__lanes_cancel_all(lido__lanes *lanes);
 /* How many of the engine's references are its groups', or cancels'. */
 size_t lido__lanes_references(struct lido_engine *engine);
 /* Around a fork, beside what is done for the pool. */
@@ -166,6 +173,8 @@ void lido__lane_send(lido__lane *lane, lido__lane_flight *flight);
 void lido__lane_flush(lido__lane *lane);
 /* Looks after the time. Returns when to look again. */
 int64_t lido__lane_look(lido__lane *lane, int64_t now);
+/* Tells all who wait; the server is told by lido__lane_look. */
+void lido__lane_cancel_all(lido__lane *lane);
 /* A cancel has been sent, maybe this lane's. */
 void lido__lane_hear_of_cancel(lido__lane *lane);
 

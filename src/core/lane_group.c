@@ -215,10 +215,23 @@ static void late(lido__attendant *attendant) {
     group->attendant.due = true; /* a lane may take more now */
 }
 
+static void cancel_all(lido__lane_group *group) {
+    unsigned count = group->waiting; /* who is told may queue again */
+    while (count-- > 0)
+        lido__lane_flight_end(group, take_queued(group), LIDO__LANE_CANCELLED);
+    for (unsigned i = 0; i < group->count; i++)
+        lido__lane_cancel_all(&group->lanes[i]);
+    lido__lane_group_look_at(group, lido__clock_recent_us());
+}
+
 static void called(lido__attendant *attendant) {
     lido__lane_group *group = of(attendant);
+    group->passengers++;
     for (unsigned i = 0; i < group->count; i++)
         lido__lane_hear_of_cancel(&group->lanes[i]);
+    if (atomic_exchange(&group->all_cancelled, false))
+        cancel_all(group);
+    group->passengers--;
     group->attendant.due = true;
 }
 

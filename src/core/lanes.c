@@ -68,6 +68,28 @@ size_t lido__lanes_references(lido_engine *engine) {
     return count;
 }
 
+unsigned lido__lanes_aboard(lido__lanes *lanes) {
+    unsigned count = 0;
+    if (!lanes->used)
+        return 0;
+    pthread_mutex_lock(&lanes->lock);
+    for (const lido__lane_group *at = lanes->groups; at != NULL; at = at->next)
+        count += atomic_load_explicit(&at->aboard, memory_order_relaxed);
+    pthread_mutex_unlock(&lanes->lock);
+    return count;
+}
+
+void lido__lanes_cancel_all(lido__lanes *lanes) {
+    if (!lanes->used)
+        return;
+    pthread_mutex_lock(&lanes->lock);
+    for (lido__lane_group *at = lanes->groups; at != NULL; at = at->next) {
+        atomic_store(&at->all_cancelled, true);
+        lido__attendant_call(&at->attendant);
+    }
+    pthread_mutex_unlock(&lanes->lock);
+}
+
 /* Those of this thread's loops nobody else takes off the list; the others are there as long as the lock is held. */
 static lido__lane_group *next_near(lido__lanes *lanes, const lido__lane_group *after) {
     pthread_mutex_lock(&lanes->lock);

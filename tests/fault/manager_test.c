@@ -220,6 +220,90 @@ static void test_cancelled_on_postgres(void **state) {
     what_takes_long_is_cancelled(true);
 }
 
+/* ---- Closing with lanes ---- */
+
+typedef struct lane_user {
+    lido_manager *manager;
+    lido_loop *loop;
+    atomic_bool begun;
+    lido_error error;
+} lane_user;
+
+static lido_session *open_reads(lido_manager *manager) {
+    const lido_session_options reads = {.read_only = true, .autocommit = true};
+    lido_session *db = lido_session_open(lido_manager_engine(manager, NULL, NULL), &reads);
+    assert_int_equal(lido_query_value(db, "SELECT count(*) FROM managed").as.integer, 0);
+    expect_no_error(db);
+    return db;
+}
+
+static void *read_once(void *argument) {
+    lido_session_close(open_reads(((lane_user *)argument)->manager));
+    return NULL;
+}
+
+static void *read_for_long(void *argument) {
+    lane_user *self = argument;
+    lido_session *db = open_reads(self->manager);
+    atomic_store(&self->begun, true);
+    lido_query_value(db, "SELECT count(*) FROM generate_series(1, 1000000000) AS lane_user");
+    self->error = *lido_error_of(db);
+    lido_session_close(db);
+    return NULL;
+}
+
+static void *run_in_loop(void *argument) {
+    lane_user *self = argument;
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    lido_task_detach(lido_spawn(loop, read_for_long, self));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    lido_loop_close(loop);
+    return NULL;
+}
+
+static void begin_with_lanes(lane_user *self) {
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.lanes = 2;
+    self->manager = begin(true);
+    assert_int_equal(lido_manager_configure_database(self->manager, "default", url, &options, NULL), LIDO_OK);
+    assert_int_equal(lido_manager_init_worker(self->manager, NULL, NULL), LIDO_OK);
+}
+
+/* A loop that does not run could not give them back. */
+static void test_idle_lanes_hold_nothing_up(void **state) {
+    (void)state;
+    lane_user self = {.begun = false};
+    lido_error error;
+    begin_with_lanes(&self);
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    lido_task_detach(lido_spawn(loop, read_once, &self));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    assert_int_equal(lido_manager_close_worker(self.manager, 500, &error), LIDO_OK);
+    lido_loop_close(loop);
+}
+
+/* It may have been sent from its lane to the pool by then. */
+static void test_cancelled_on_a_lane(void **state) {
+    (void)state;
+    lane_user self = {.begun = false};
+    lido_error error;
+    pthread_t thread;
+    begin_with_lanes(&self);
+    lido_engine *witness = open_surely(url, NULL);
+    assert_int_equal(pthread_create(&thread, NULL, run_in_loop, &self), 0);
+    while (!atomic_load(&self.begun) ||
+           ask_surely(witness, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> "
+                               "pg_backend_pid() AND query LIKE '% AS lane_user'") == 0)
+        lido_sleep(1);
+    assert_int_equal(lido_manager_close_worker(self.manager, 20, &error), LIDO_ERROR);
+    pthread_join(thread, NULL);
+    assert_int_equal(error.category, LIDO_ERROR_TIMEOUT);
+    assert_string_equal(error.message, "not all sessions ended within 20 ms: cancelled: 1, left to their owners: 0");
+    assert_true(strstr(error.hint, "1 statement on lanes") != NULL || strstr(error.hint, "manager_test.c:") != NULL);
+    assert_int_equal(self.error.category, LIDO_ERROR_CANCELLED);
+    lido_engine_close(witness);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void) {
@@ -231,6 +315,8 @@ int main(void) {
         TEST(test_opened_and_closed_under_way),
         TEST(test_cancelled_on_sqlite),
         TEST(test_cancelled_on_postgres),
+        TEST(test_idle_lanes_hold_nothing_up),
+        TEST(test_cancelled_on_a_lane),
     };
     return cmocka_run_group_tests_name("manager", tests, NULL, NULL);
 }
