@@ -143,6 +143,8 @@ typedef struct lido__batch {
     lido__operation *operations;
     size_t count;
     int64_t deadline; /* of each operation that waits; LIDO__NO_DEADLINE: none */
+    int64_t spent_us; /* of its timeout, on a lane that did not run it */
+    bool left_lane;   /* it was about to go by one: the engine was not closed then */
     size_t failed;    /* out: the first operation that failed */
     bool untouched; /* out: it failed for what was before it on the connection, which is broken; nothing of it stands */
     lido_error *error; /* out: why */

@@ -60,16 +60,17 @@ static void take_off(lido_session *session, lido__lane_wait *wait) {
     atomic_store_explicit(&session->flies, FLIES, memory_order_release);
 }
 
-/* Who tells it is about to be through. */
-static void touch_down(lido_session *session) {
+/* Who tells it is about to be through. Returns whether it was told. */
+static bool touch_down(lido_session *session) {
     unsigned flies = FLIES;
     while (!atomic_compare_exchange_strong(&session->flies, &flies, STAYS)) {
         if (flies == IS_BEING_TOLD)
             sched_yield();
         else if (flies == WAS_TOLD && atomic_compare_exchange_strong(&session->flies, &flies, STAYS))
-            return;
+            return true;
         flies = FLIES;
     }
+    return false;
 }
 
 static bool was_told(lido_session *session) {
@@ -86,13 +87,15 @@ static void fail(lido__batch *batch, lido_category category, const char *message
     lido__fault_field(batch->error->sqlstate, sizeof batch->error->sqlstate, "57014");
 }
 
+/* Who was told to stop, and was sent elsewhere at the same time, does stop. */
 static lido__await_outcome wait_for_end(lido_session *session, lido__lane_wait *wait) {
     lido__await_outcome outcome = LIDO__AWAIT_READY;
     const lido__wait until = {.kind = LIDO__WAIT_NEAR, .near = &wait->near};
     take_off(session, wait);
     while (wait->fate == LIDO__LANE_WAITS && outcome == LIDO__AWAIT_READY && !was_told(session))
         outcome = lido__await(&until, LIDO__NO_DEADLINE);
-    touch_down(session);
+    if (touch_down(session) && wait->fate == LIDO__LANE_ELSEWHERE)
+        wait->fate = LIDO__LANE_CANCELLED;
     return outcome;
 }
 
@@ -112,6 +115,7 @@ static bool fly(lido_session *session, lido__batch *batch, lido__lane_group *gro
     else if (wait.fate == LIDO__LANE_WAITS || wait.fate == LIDO__LANE_LATE)
         fail(batch, LIDO_ERROR_TIMEOUT, "the statement ran longer than statement_timeout",
              "make it do less, or raise statement_timeout");
+    batch->spent_us = lido__clock_recent_us() - now;
     return wait.fate != LIDO__LANE_ELSEWHERE;
 }
 
@@ -146,6 +150,7 @@ bool lido__lanes_run(lido_session *session, lido__batch *batch) {
     bool ran = may_fly(session, group) && fly(session, batch, group);
     count_aboard(group, (unsigned)-1);
     group->passengers--;
+    batch->left_lane = !ran;
     if (atomic_load_explicit(&engine->closed, memory_order_relaxed))
         group->attendant.due = true; /* it may leave now */
     return ran;

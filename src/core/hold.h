@@ -25,6 +25,7 @@ typedef struct lido__lease {
     int line;
     int64_t until;        /* 0: as long as the pool lets wait; else not longer than that either */
     lido__errand *errand; /* what is wanted it for, if who has it may do that instead of handing it over; or NULL */
+    bool began;           /* what it is wanted for began before the pool was closed, and is let in all the same */
     bool joins;           /* it may be handed over inside a group's transaction */
 } lido__lease;
 

@@ -145,7 +145,7 @@ static lido__connection *take_or_wait(lido__pool *pool, const lido__lease *lease
     *may_open = false;
     pthread_mutex_lock(&pool->lock);
     pool->stats.acquires++;
-    if (pool->closed) {
+    if (pool->closed && !lease->began) {
         lido__fault(error, LIDO_ERROR_MISUSE, "the engine is closed");
         lido__fault_hint(error, "end all transactions before lido_engine_close");
     } else if (pool->waiting == 0 && (connection = lido__places_pop(&pool->places)) != NULL) {

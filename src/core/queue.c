@@ -139,11 +139,17 @@ static bool has_transaction_timeout(const lido_session *session) {
     return session->options.transaction_timeout_ms >= 0 && !session->options.autocommit;
 }
 
+/* What was on a lane before has spent some of it there; waiting for a connection counts no more than for others. */
+static int64_t deadline_alone(const lido__connection *connection, const lido__batch *batch, int64_t timeout_ms) {
+    int64_t deadline = lido__deadline_after_ms(connection->holder.since, timeout_ms);
+    return deadline != LIDO__NO_DEADLINE ? deadline - batch->spent_us : deadline;
+}
+
 int64_t lido__queue_deadline(lido_session *session, const lido__batch *batch) {
     const lido__connection *connection = session->connection;
     int64_t timeout_ms = session->options.statement_timeout_ms;
     if (session->options.autocommit && connection != NULL) /* taken for this alone, and the clock read then */
-        return lido__deadline_after_ms(connection->holder.since, timeout_ms);
+        return deadline_alone(connection, batch, timeout_ms);
     int64_t of_statement = lido__deadline_about_ms(timeout_ms);
     if (!has_transaction_timeout(session))
         return of_statement;

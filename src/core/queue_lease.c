@@ -95,7 +95,11 @@ static bool refuse_taken_back(lido_session *session, const lido__batch *batch) {
 
 bool lido__queue_lease(lido_session *session, lido__batch *batch, lido__errand *errand) {
     lido_engine *engine = session->engine;
-    lido__lease lease = {.holder = session, .owner = session->owner, .file = session->file, .line = session->line};
+    lido__lease lease = {.holder = session,
+                         .owner = session->owner,
+                         .file = session->file,
+                         .line = session->line,
+                         .began = batch->left_lane};
     if (session->connection != NULL) {
         if (!lido__session_resume(session))
             return refuse_taken_back(session, batch);

@@ -377,12 +377,52 @@ static void a_lane_that_falls_silent_holds_nobody_up(void **state) {
     proxy_close(between);
 }
 
+static void *ask_one(void *argument) {
+    asker *self = argument;
+    char digest[DIGEST_MOST];
+    lido_session *db = lido_session_open(self->engine, &reads);
+    ask(db, 0, 1, digest);
+    if (strcmp(digest, expected[0][1]) == 0)
+        self->right++;
+    else
+        print_message("%s\n", digest);
+    lido_session_close(db);
+    return NULL;
+}
+
+static void *close_soon(void *argument) {
+    lido_sleep(50);
+    lido_engine_close(((asker *)argument)->engine);
+    return NULL;
+}
+
+/* They began before it was closed: they are sent from the silent lane to the pool, and let in. */
+static void who_is_aboard_is_answered_though_the_engine_is_closed(void **state) {
+    (void)state;
+    postgres_url();
+    proxy *between = proxy_open();
+    assert_non_null(between);
+    asker self = {.engine = open_lanes(between), .between = between};
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    ask_in_tasks(&self, loop, ask_some);
+    proxy_arm(between, PROXY_STALLS, PROXY_TO_CLIENT, 0);
+    self.right = 0;
+    for (int i = 0; i < ASKERS; i++)
+        lido_task_detach(lido_spawn(loop, ask_one, &self));
+    lido_task_detach(lido_spawn(loop, close_soon, &self));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    assert_int_equal(self.right, ASKERS);
+    lido_loop_close(loop);
+    proxy_close(between);
+}
+
 static int run_once(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_do_what_they_like),
         cmocka_unit_test(lanes_are_killed),
         cmocka_unit_test(lanes_are_cut),
         cmocka_unit_test(a_lane_that_falls_silent_holds_nobody_up),
+        cmocka_unit_test(who_is_aboard_is_answered_though_the_engine_is_closed),
     };
     return cmocka_run_group_tests(tests, make_items, drop_items);
 }
