@@ -9,8 +9,9 @@ typedef struct personal_name {
     bool begins; /* every name that begins so */
 } personal_name;
 
-/* What a read-only transaction may call all the same, and others would notice on the same connection; and what waits by
- * its nature, so that they would have to wait, too. */
+/* What a read-only transaction may call all the same, and others would notice on the same connection; what waits by
+ * its nature, so that they would have to wait, too; and what does something to the server, for a statement of a lane
+ * may be run more than once. */
 static const personal_name names[] = {
     {"set_config", false},
     {"setseed", false},
@@ -29,6 +30,30 @@ static const personal_name names[] = {
     {"lastval", false},
     {"lo_open", false},
     {"dblink", true},
+    {"pg_logical_slot_", true}, /* those that peek, too */
+    {"pg_replication_slot_advance", false},
+    {"pg_replication_origin_", true},
+    {"pg_create_physical_replication_slot", false},
+    {"pg_create_logical_replication_slot", false},
+    {"pg_copy_physical_replication_slot", false},
+    {"pg_copy_logical_replication_slot", false},
+    {"pg_drop_replication_slot", false},
+    {"pg_logical_emit_message", false},
+    {"pg_terminate_backend", false},
+    {"pg_cancel_backend", false},
+    {"pg_log_backend_memory_contexts", false},
+    {"pg_stat_reset", true},
+    {"pg_stat_statements_reset", false},
+    {"pg_reload_conf", false},
+    {"pg_switch_wal", false},
+    {"pg_create_restore_point", false},
+    {"pg_backup_", true},
+    {"pg_wal_replay_", true},
+    {"pg_rotate_logfile", false},
+    {"pg_promote", false},
+    {"lo_import", false},
+    {"lo_export", false},
+    {"pg_file_", true},
 };
 
 /* Of a name; a byte beyond ASCII belongs to one, too. */
