@@ -210,11 +210,11 @@ typedef struct lido__flight {
  * function that finds the connection lost, or has no memory for what it must know, sets `broken`; what was under way
  * is then the caller's again. None of them waits. */
 typedef struct lido__lane_operations {
-    /* Whether lanes can be had at all, as the engine is configured. */
-    bool (*possible)(const lido__config *config);
+    /* Why there can be none at all, as the engine is configured; NULL: there can. */
+    const char *(*obstacle)(const lido__config *config);
     /* Makes a lane of a connection that nothing runs on, opened with a configuration for lanes; false: it cannot be
-     * one. */
-    bool (*begin)(lido__connection *connection);
+     * one, and *error says why. */
+    bool (*begin)(lido__connection *connection, lido_error *error);
     /* Makes an ordinary connection of it again; `broken` if anything is under way. */
     void (*end)(lido__connection *connection);
     int (*descriptor)(const lido__connection *connection);

@@ -93,6 +93,15 @@ void lido__engine_hold(lido_engine *engine) {
     atomic_fetch_add_explicit(&engine->references, 1, memory_order_relaxed);
 }
 
+bool lido__engine_let_go_unless_last(lido_engine *engine) {
+    size_t references = atomic_load_explicit(&engine->references, memory_order_relaxed);
+    while (references > 1)
+        if (atomic_compare_exchange_weak_explicit(&engine->references, &references, references - 1,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 void lido__engine_let_go(lido_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->references, 1, memory_order_acq_rel) != 1)
         return;

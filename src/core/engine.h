@@ -46,5 +46,7 @@ void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *dr
 
 void lido__engine_hold(lido_engine *engine);
 void lido__engine_let_go(lido_engine *engine);
+/* The same under a lock; false: it is the last who holds it, and still does. */
+bool lido__engine_let_go_unless_last(lido_engine *engine);
 
 #endif

@@ -32,11 +32,13 @@ static bool is_fit(const lido_session *session, const lido__batch *batch) {
            (options->isolation == LIDO_ISOLATION_DEFAULT || options->isolation == LIDO_READ_COMMITTED);
 }
 
-static bool was_slow(const lido__sql *sql) {
-    int runs = atomic_load_explicit(&sql->habits->slow_for, memory_order_relaxed);
-    if (runs > 0)
-        atomic_store_explicit(&sql->habits->slow_for, runs - 1, memory_order_relaxed);
-    return runs > 0;
+/* For how many more runs it is kept off the lanes. */
+static int slow_for(const lido__sql *sql) {
+    return atomic_load_explicit(&sql->habits->slow_for, memory_order_relaxed);
+}
+
+static void count_slow_run(const lido__sql *sql) {
+    atomic_store_explicit(&sql->habits->slow_for, slow_for(sql) - 1, memory_order_relaxed);
 }
 
 void lido__lanes_learn(const lido__sql *sql, int64_t began) {
@@ -119,19 +121,28 @@ static bool fly(lido_session *session, lido__batch *batch, lido__lane_group *gro
     return wait.fate != LIDO__LANE_ELSEWHERE;
 }
 
-/* Opening them, the task may have been cancelled: what comes next says so. */
-static bool may_fly(lido_session *session, lido__lane_group *group) {
-    const lido__lease lease = {.holder = group, .owner = session->owner, .file = session->file, .line = session->line};
+/* Opening them, the task may have been cancelled, or its deadline have passed: what comes next says so. */
+static bool open_and_fly(lido_session *session, lido__batch *batch, lido__lane_group *group) {
+    const lido__lease lease = {
+        .holder = session, .owner = session->owner, .file = session->file, .line = session->line};
     if (!lido__lane_group_lacks(group))
-        return true;
-    lido__lane_group_open(group, &lease);
-    return lido__await_may_wait(NULL);
+        return fly(session, batch, group);
+    if (lido__lane_group_open(group, &lease))
+        return lido__await_may_wait(NULL) && fly(session, batch, group);
+    fail(batch, LIDO_ERROR_CANCELLED, "the statement was cancelled", "");
+    return true;
 }
 
 bool lido__lanes_take(lido_session *session, const lido__batch *batch) {
     const lido_engine *engine = session->engine;
-    return session->options.read_only && engine->lanes.used && is_fit(session, batch) &&
-           !was_slow(batch->operations->sql) && !atomic_load_explicit(&engine->closed, memory_order_relaxed);
+    const lido__sql *sql = batch->operations->sql;
+    if (!session->options.read_only || !engine->lanes.used || !is_fit(session, batch) ||
+        atomic_load_explicit(&engine->closed, memory_order_relaxed))
+        return false;
+    if (slow_for(sql) <= 0)
+        return true;
+    count_slow_run(sql);
+    return false;
 }
 
 /* Only the loop's thread writes it. */
@@ -147,7 +158,7 @@ bool lido__lanes_run(lido_session *session, lido__batch *batch) {
         return false;
     group->passengers++;
     count_aboard(group, 1);
-    bool ran = may_fly(session, group) && fly(session, batch, group);
+    bool ran = open_and_fly(session, batch, group);
     count_aboard(group, (unsigned)-1);
     group->passengers--;
     batch->left_lane = !ran;

@@ -31,9 +31,9 @@ static bool look_out(lido__lane *lane, bool write) {
                              write);
 }
 
-bool lido__lane_open(lido__lane *lane, lido__connection *connection) {
+bool lido__lane_open(lido__lane *lane, lido__connection *connection, lido_error *error) {
     lido__pool *pool = &lane->group->engine->lanes.pool;
-    if (!connection->backend->lanes->begin(connection)) {
+    if (!connection->backend->lanes->begin(connection, error)) {
         lido__pool_release(pool, connection);
         return false;
     }
@@ -47,7 +47,7 @@ bool lido__lane_open(lido__lane *lane, lido__connection *connection) {
     if (look_out(lane, false))
         return true;
     lido__lane_close(lane);
-    return false;
+    return lido__fault_memory(error, "opening a lane");
 }
 
 /* What it had begun to be given may stand in its result. */

@@ -103,6 +103,7 @@ typedef struct lido__lanes {
     lido__lane_group *groups;
     lido__lane_group *inherited; /* in a child: the parent's, to be freed with the engine */
     size_t cancels;              /* being sent */
+    atomic_bool told_why_not;    /* there were none once, and that was logged */
 } lido__lanes;
 
 /* ---- lanes.c ---- */
@@ -113,6 +114,8 @@ bool lido__lanes_init(struct lido_engine *engine);
 void lido__lanes_done(lido__lanes *lanes);
 /* The engine is being closed: its lanes are given up, those of other threads' loops soon. */
 void lido__lanes_close(struct lido_engine *engine);
+/* Logs why there are no lanes, the first time. */
+void lido__lanes_tell_why_not(struct lido_engine *engine, const char *reason);
 /* How many statements wait or fly on them, from any thread. */
 unsigned lido__lanes_aboard(lido__lanes *lanes);
 /* Cancels them, from any thread; soon, and as far as their loops run. */
@@ -123,8 +126,10 @@ size_t lido__lanes_references(struct lido_engine *engine);
 void lido__lanes_before_fork(struct lido_engine *engine);
 void lido__lanes_after_fork_in_parent(struct lido_engine *engine);
 void lido__lanes_after_fork_in_child(struct lido_engine *engine);
+/* It holds the engine from here on, */
 void lido__lanes_add_group(lido__lanes *lanes, lido__lane_group *group);
-void lido__lanes_remove_group(lido__lanes *lanes, lido__lane_group *group);
+/* to here; true: it is the last, and the caller is to let go of it. */
+bool lido__lanes_remove_group(lido__lanes *lanes, lido__lane_group *group);
 /* Begins to cancel what runs on a connection of the group's, from another thread; the group is called when that has
  * been sent. NULL: no memory, or it is being closed. */
 lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection *connection);
@@ -147,8 +152,8 @@ void lido__lane_flight_tell(lido__lane_flight *flight, lido__lane_fate fate);
 void lido__lane_flight_end(lido__lane_group *group, lido__lane_flight *flight, lido__lane_fate fate);
 /* There is something to be looked at no later than that. */
 void lido__lane_group_look_at(lido__lane_group *group, int64_t moment);
-/* Opens what lanes are missing, in the running task. */
-void lido__lane_group_open(lido__lane_group *group, const lido__lease *lease);
+/* Opens what lanes are missing, in the running task. False: the lease's holder was cancelled over that. */
+bool lido__lane_group_open(lido__lane_group *group, const lido__lease *lease);
 /* Whether any are, and may be opened now. */
 bool lido__lane_group_lacks(const lido__lane_group *group);
 /* Frees all: in lanes.c, in the child of a fork. */
@@ -162,8 +167,8 @@ lido__lane_flight *lido__flight_list_take(lido__flight_list *list);
 
 /* ---- lane.c ---- */
 
-/* Makes a lane of a connection; false: it cannot be one, and was given back. */
-bool lido__lane_open(lido__lane *lane, lido__connection *connection);
+/* Makes a lane of a connection; false, with *error set: it cannot be one, and was given back. */
+bool lido__lane_open(lido__lane *lane, lido__connection *connection, lido_error *error);
 /* Gives its connection back. Who is under way on it runs elsewhere. */
 void lido__lane_close(lido__lane *lane);
 /* Whether it takes one more now, by the recent clock. */
@@ -180,7 +185,8 @@ void lido__lane_hear_of_cancel(lido__lane *lane);
 
 /* ---- flight.c ---- */
 
-/* Whether a batch is for a lane, if the session is in a task whose loop has any. */
+/* Whether a batch is for a lane, if the session is in a task whose loop has any. One that was slow is not, and has had
+ * one of the runs for which it is kept off then. */
 bool lido__lanes_take(struct lido_session *session, const lido__batch *batch);
 /* Runs it on one. False: it was not run, and is to be run on a connection of the session's own; */
 bool lido__lanes_run(struct lido_session *session, lido__batch *batch);

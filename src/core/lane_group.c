@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "core/engine.h"
 
 enum {
@@ -147,22 +148,51 @@ static lido__lane *find_closed(lido__lane_group *group) {
     return NULL;
 }
 
-/* There is a closed lane for each who opens one: see lido__lane_group_lacks. */
-static bool open_one(lido__lane_group *group, const lido__lease *lease) {
-    lido_error ignored = LIDO_ERROR_INIT;
-    lido__lease bounded = *lease;
-    bounded.until = lido__clock_now_us() + OPENING_MOST_US;
-    group->opening++;
-    lido__connection *connection = lido__pool_acquire(&group->engine->lanes.pool, &bounded, &ignored);
-    group->opening--;
-    return connection != NULL && lido__lane_open(find_closed(group), connection);
+/* The connection was taken in the session's name, so that its waiting for that can be cancelled; from here on it is the
+ * group's. False: it was cancelled at the last moment. */
+static bool take_over(lido__lane_group *group, lido__connection *connection, const lido__lease *lease) {
+    lido__lease own = *lease;
+    bool cancelled = lido__hold_rest(connection);
+    own.holder = group;
+    lido__hold_begin(connection, &own);
+    return !cancelled;
 }
 
-void lido__lane_group_open(lido__lane_group *group, const lido__lease *lease) {
-    while (lido__lane_group_lacks(group))
-        if (!open_one(group, lease))
-            group->not_before = lido__clock_recent_us() + NOT_BEFORE_US;
+static lido__connection *take_connection(lido__lane_group *group, const lido__lease *lease, lido_error *error) {
+    lido__pool *pool = &group->engine->lanes.pool;
+    lido__lease bounded = *lease;
+    bounded.until = lido__clock_now_us() + OPENING_MOST_US;
+    lido__connection *connection = lido__pool_acquire(pool, &bounded, error);
+    if (connection == NULL || take_over(group, connection, lease))
+        return connection;
+    lido__pool_release(pool, connection);
+    lido__fault(error, LIDO_ERROR_CANCELLED, "cancelled while lanes were opened");
+    return NULL;
+}
+
+/* There is a closed lane for each who opens one: see lido__lane_group_lacks. */
+static bool open_one(lido__lane_group *group, const lido__lease *lease, lido_error *error) {
+    group->opening++;
+    lido__connection *connection = take_connection(group, lease, error);
+    group->opening--;
+    return connection != NULL && lido__lane_open(find_closed(group), connection, error);
+}
+
+/* Who is cancelled or late himself knows nothing of the server, and leaves the lanes to the next. */
+bool lido__lane_group_open(lido__lane_group *group, const lido__lease *lease) {
+    bool cancelled = false;
+    while (lido__await_may_wait(NULL) && lido__lane_group_lacks(group)) {
+        lido_error error = LIDO_ERROR_INIT;
+        if (open_one(group, lease, &error) || !lido__await_may_wait(NULL))
+            continue;
+        cancelled = error.category == LIDO_ERROR_CANCELLED;
+        if (cancelled)
+            break;
+        group->not_before = lido__clock_recent_us() + NOT_BEFORE_US;
+        lido__lanes_tell_why_not(group->engine, error.message);
+    }
     group->attendant.due = true; /* others may have queued meanwhile */
+    return !cancelled;
 }
 
 /* ---- The loop's calls ---- */
@@ -261,10 +291,11 @@ static void leave(lido__lane_group *group) {
     for (unsigned i = 0; i < group->count; i++)
         if (group->lanes[i].connection != NULL)
             lido__lane_close(&group->lanes[i]);
-    lido__lanes_remove_group(&engine->lanes, group);
+    bool last = lido__lanes_remove_group(&engine->lanes, group); /* if not, the engine may be gone */
     lido__attendant_leave(&group->attendant);
     lido__lane_group_free(group);
-    lido__engine_let_go(engine);
+    if (last)
+        lido__engine_let_go(engine);
 }
 
 static void loop_ends(lido__attendant *attendant) {
@@ -291,7 +322,6 @@ static lido__lane_group *group_new(lido_engine *engine) {
         group->lanes[i].group = group;
         lido__flight_list_init(&group->lanes[i].under_way);
     }
-    lido__engine_hold(engine);
     lido__attendant_join(&group->attendant);
     lido__lanes_add_group(&engine->lanes, group);
     return group;

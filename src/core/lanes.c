@@ -3,17 +3,29 @@
 
 #include "await/await.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/engine.h"
 
 enum { MANY = 10000 };
+
+void lido__lanes_tell_why_not(lido_engine *engine, const char *reason) {
+    if (!atomic_exchange(&engine->lanes.told_why_not, true))
+        lido__log(LIDO_LOG_WARNING, "%s: its sessions get connections of the pool, for there are no lanes: %s",
+                  engine->config.display, reason);
+}
 
 /* They come on top of the engine's own pool, and are as many as the loops have; who holds one for long does so by
  * intent. */
 bool lido__lanes_init(lido_engine *engine) {
     lido__lanes *lanes = &engine->lanes;
     const lido__backend *backend = engine->backend;
-    if (engine->config.lanes == 0 || backend->lanes == NULL || !backend->lanes->possible(&engine->config))
+    if (engine->config.lanes == 0 || backend->lanes == NULL)
         return true;
+    const char *obstacle = backend->lanes->obstacle(&engine->config);
+    if (obstacle != NULL) {
+        lido__lanes_tell_why_not(engine, obstacle);
+        return true;
+    }
     lanes->config = engine->config;
     lanes->config.for_lanes = true;
     lanes->config.pool_size = MANY;
@@ -32,6 +44,8 @@ bool lido__lanes_init(lido_engine *engine) {
 void lido__lanes_done(lido__lanes *lanes) {
     if (!lanes->used)
         return;
+    pthread_mutex_lock(&lanes->lock); /* who let go of the engine before this one may be about to unlock it */
+    pthread_mutex_unlock(&lanes->lock);
     while (lanes->inherited != NULL) {
         lido__lane_group *next = lanes->inherited->next;
         lido__lane_group_free(lanes->inherited);
@@ -41,20 +55,26 @@ void lido__lanes_done(lido__lanes *lanes) {
     pthread_mutex_destroy(&lanes->lock);
 }
 
+/* Groups and cancels come and go under the lock together with their references to the engine, so that a fork in between
+ * takes as many from the child as it finds. Only the last reference goes outside, for the lock goes with it: then nobody
+ * in the child has the engine either. */
 void lido__lanes_add_group(lido__lanes *lanes, lido__lane_group *group) {
     pthread_mutex_lock(&lanes->lock);
+    lido__engine_hold(group->engine);
     group->next = lanes->groups;
     lanes->groups = group;
     pthread_mutex_unlock(&lanes->lock);
 }
 
-void lido__lanes_remove_group(lido__lanes *lanes, lido__lane_group *group) {
+bool lido__lanes_remove_group(lido__lanes *lanes, lido__lane_group *group) {
     pthread_mutex_lock(&lanes->lock);
     lido__lane_group **link = &lanes->groups;
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
+    bool last = !lido__engine_let_go_unless_last(group->engine);
     pthread_mutex_unlock(&lanes->lock);
+    return last;
 }
 
 size_t lido__lanes_references(lido_engine *engine) {
@@ -131,8 +151,10 @@ static void send_cancel(void *argument) {
     atomic_store(&cancel->sent, true);
     if (cancel->group != NULL)
         lido__attendant_call(&cancel->group->attendant);
+    bool last = !lido__engine_let_go_unless_last(engine);
     pthread_mutex_unlock(&lanes->lock);
-    lido__engine_let_go(engine);
+    if (last)
+        lido__engine_let_go(engine);
 }
 
 /* Counts as cancelling it, so that the connection stays until that is over, whoever gives it back meanwhile. */
@@ -153,8 +175,8 @@ lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection 
     }
     *cancel = (lido__lane_cancel){.engine = group->engine, .connection = connection, .group = group};
     atomic_init(&cancel->references, 2);
-    lido__engine_hold(cancel->engine);
     pthread_mutex_lock(&lanes->lock);
+    lido__engine_hold(cancel->engine);
     lanes->cancels++;
     pthread_mutex_unlock(&lanes->lock);
     const lido__wait sending = {

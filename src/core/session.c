@@ -324,7 +324,8 @@ lido_status lido_cancel(lido_session *session) {
         return LIDO_ERROR;
     lido_engine *engine = session->engine;
     bool found = lido__lanes_cancel_session(session) || lido__pool_cancel(&engine->pool, session) ||
-                 (engine->backend->one_writer && lido__pool_cancel(&engine->writer.pool, session));
+                 (engine->backend->one_writer && lido__pool_cancel(&engine->writer.pool, session)) ||
+                 (engine->lanes.used && lido__pool_cancel(&engine->lanes.pool, session));
     return found ? LIDO_OK : LIDO_ERROR;
 }
 

@@ -281,13 +281,22 @@ static lido_engine *open_lanes(const proxy *between) {
     return open_surely(postgres_url(), &options);
 }
 
+/* A cancel that was begun by a lane may yet be under way in another thread, and its connection with it. */
+static void read_stats_at_rest(lido_engine *engine, lido_pool_stats *stats) {
+    lido_engine_stats(engine, stats);
+    for (int i = 0; i < 1000 && stats->open != stats->idle; i++) {
+        lido_sleep(5);
+        lido_engine_stats(engine, stats);
+    }
+}
+
 static void run_story(bool kills, proxy *between) {
     static crowd among;
     uint64_t seed = seed_of_test();
     among = (crowd){.engine = open_lanes(between), .between = between, .witness = kills ? witness : NULL};
     lido_pool_stats stats;
     run_crowd(&among, seed);
-    lido_engine_stats(among.engine, &stats);
+    read_stats_at_rest(among.engine, &stats);
     assert_int_equal(stats.in_use, 0);
     assert_int_equal(stats.waiting, 0);
     assert_int_equal(stats.open, stats.idle);
@@ -377,6 +386,47 @@ static void a_lane_that_falls_silent_holds_nobody_up(void **state) {
     proxy_close(between);
 }
 
+typedef struct opener {
+    lido_task *task;
+    asker *asker;
+    lido_category category;
+} opener;
+
+static void *ask_and_be_cancelled(void *argument) {
+    opener *self = argument;
+    char digest[DIGEST_MOST];
+    lido_session *db = lido_session_open(self->asker->engine, &reads);
+    ask(db, 0, 1, digest);
+    self->category = lido_error_of(db)->category;
+    lido_session_close(db);
+    return NULL;
+}
+
+static void *cancel_who_opens(void *argument) {
+    lido_task_cancel(((opener *)argument)->task);
+    return NULL;
+}
+
+/* Else all would get connections of the pool for half a minute. */
+static void who_is_cancelled_over_opening_lanes_leaves_them_to_others(void **state) {
+    (void)state;
+    postgres_url();
+    asker self = {.engine = open_lanes(NULL)};
+    opener first = {.asker = &self};
+    lido_pool_stats stats;
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    first.task = lido_spawn(loop, ask_and_be_cancelled, &first);
+    lido_task_detach(lido_spawn(loop, cancel_who_opens, &first));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    assert_int_equal(lido_task_join(first.task, NULL), LIDO_OK);
+    assert_int_equal(first.category, LIDO_ERROR_CANCELLED);
+    ask_in_tasks(&self, loop, ask_some);
+    lido_engine_stats(self.engine, &stats);
+    assert_true(stats.connects <= 3);
+    lido_loop_close(loop);
+    lido_engine_close(self.engine);
+}
+
 static void *ask_one(void *argument) {
     asker *self = argument;
     char digest[DIGEST_MOST];
@@ -422,6 +472,7 @@ static int run_once(void) {
         cmocka_unit_test(lanes_are_killed),
         cmocka_unit_test(lanes_are_cut),
         cmocka_unit_test(a_lane_that_falls_silent_holds_nobody_up),
+        cmocka_unit_test(who_is_cancelled_over_opening_lanes_leaves_them_to_others),
         cmocka_unit_test(who_is_aboard_is_answered_though_the_engine_is_closed),
     };
     return cmocka_run_group_tests(tests, make_items, drop_items);

@@ -33,26 +33,35 @@ static postgres_connection *of(lido__connection *connection) {
 }
 
 /* A service file may hold `options`, which ours would take the place of. */
-static bool possible(const lido__config *config) {
+static const char *obstacle(const lido__config *config) {
     bool service = getenv("PGSERVICE") != NULL;
     for (size_t i = 0; i < config->keyword_count; i++)
         service = service || strcmp(config->keywords[i].name, "service") == 0;
-    return config->prepare && !service;
+    if (service)
+        return "a service file may hold options, which those of a lane would take the place of";
+    return config->prepare ? NULL : "prepare is off";
 }
 
 /* At any other level the transaction that neighbours share could be noticed; a server that lets it write did not
  * get, or did not take, what the connection was opened with. */
-static bool begin(lido__connection *base) {
+static bool is_fit(const postgres_connection *connection, lido_error *error) {
+    if (!connection->reads_committed)
+        return lido__fault(error, LIDO_ERROR_CONFIGURATION,
+                           "the server's default_transaction_isolation is not read committed");
+    return connection->writes_nothing ||
+           lido__fault(error, LIDO_ERROR_CONFIGURATION,
+                       "the server, or a pooler before it, has ignored the option default_transaction_read_only");
+}
+
+static bool begin(lido__connection *base, lido_error *error) {
     postgres_connection *connection = of(base);
-    lido_error ignored = LIDO_ERROR_INIT;
-    if (!connection->reads_committed || !connection->writes_nothing ||
-        !lido__postgres_settle_owed(connection, &ignored))
+    if (!is_fit(connection, error) || !lido__postgres_settle_owed(connection, error))
         return false;
     connection->lane = calloc(1, sizeof *connection->lane);
     if (connection->lane == NULL || !PQenterPipelineMode(connection->wire)) {
         free(connection->lane);
         connection->lane = NULL;
-        return false;
+        return lido__fault_memory(error, "opening a lane");
     }
     connection->read_only = true;
     connection->timed_out = false;
@@ -237,7 +246,7 @@ static lido__flight *landed(lido__connection *base) {
 }
 
 const lido__lane_operations lido__postgres_lane_operations = {
-    .possible = possible,
+    .obstacle = obstacle,
     .begin = begin,
     .end = end,
     .descriptor = descriptor,
