@@ -40,8 +40,8 @@ typedef struct lido__drained {
     char holders[256]; /* who did not end in time, as far as there is room */
 } lido__drained;
 
-/* The engine having been closed: waits until nobody holds a connection or has a statement on a lane, to the deadline; then cancels what runs, and
- * waits for that, a second at most. */
+/* The engine having been closed: waits until nobody holds a connection or has a statement on a lane, to the deadline;
+ * then cancels what runs, and waits for that, a second at most. */
 void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *drained);
 
 void lido__engine_hold(lido_engine *engine);

@@ -56,8 +56,8 @@ void lido__lanes_done(lido__lanes *lanes) {
 }
 
 /* Groups and cancels come and go under the lock together with their references to the engine, so that a fork in between
- * takes as many from the child as it finds. Only the last reference goes outside, for the lock goes with it: then nobody
- * in the child has the engine either. */
+ * takes as many from the child as it finds. Only the last reference goes outside, for the lock goes with it: then
+ * nobody in the child has the engine either. */
 void lido__lanes_add_group(lido__lanes *lanes, lido__lane_group *group) {
     pthread_mutex_lock(&lanes->lock);
     lido__engine_hold(group->engine);

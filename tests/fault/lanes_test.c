@@ -466,12 +466,52 @@ static void who_is_aboard_is_answered_though_the_engine_is_closed(void **state) 
     proxy_close(between);
 }
 
+typedef struct heard {
+    int times;
+    char last[400];
+} heard;
+
+static void hear(lido_log_level level, const char *message, void *user) {
+    heard *self = user;
+    (void)level;
+    if (strstr(message, "there are no lanes") == NULL)
+        return;
+    self->times++;
+    snprintf(self->last, sizeof self->last, "%s", message);
+}
+
+static void ask_without_lanes(const char *reason, const lido_options *options) {
+    heard log = {.times = 0};
+    assert_int_equal(lido_log_listen(LIDO_LOG_WARNING, hear, &log), LIDO_OK);
+    asker self = {.engine = open_surely(postgres_url(), options)};
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    ask_in_tasks(&self, loop, ask_some);
+    lido_loop_close(loop);
+    lido_engine_close(self.engine);
+    assert_int_equal(lido_log_listen(LIDO_LOG_WARNING, NULL, NULL), LIDO_OK);
+    assert_int_equal(log.times, 1);
+    assert_non_null(strstr(log.last, reason));
+}
+
+static void the_log_says_once_why_there_are_none(void **state) {
+    (void)state;
+    postgres_url();
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.lanes = 2;
+    assert_int_equal(setenv("PGOPTIONS", "-c default_transaction_isolation=serializable", 1), 0);
+    ask_without_lanes("default_transaction_isolation", &options);
+    assert_int_equal(unsetenv("PGOPTIONS"), 0);
+    options.prepare = 0;
+    ask_without_lanes("prepare is off", &options);
+}
+
 static int run_once(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_do_what_they_like),
         cmocka_unit_test(lanes_are_killed),
         cmocka_unit_test(lanes_are_cut),
         cmocka_unit_test(a_lane_that_falls_silent_holds_nobody_up),
+        cmocka_unit_test(the_log_says_once_why_there_are_none),
         cmocka_unit_test(who_is_cancelled_over_opening_lanes_leaves_them_to_others),
         cmocka_unit_test(who_is_aboard_is_answered_though_the_engine_is_closed),
     };
