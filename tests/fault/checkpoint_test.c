@@ -130,6 +130,52 @@ static void a_log_that_nobody_shall_copy(void **state) {
     assert_int_equal(inspect().log_copied, 0);
 }
 
+/* ---- The end ---- */
+
+typedef struct ending {
+    bool closes; /* the engine, on a disk that is slow */
+    bool is_over;
+    int turns; /* that others had meanwhile */
+} ending;
+
+static void *take_turns(void *argument) {
+    ending *of = argument;
+    while (!of->is_over) {
+        lido_sleep(1);
+        of->turns += of->closes;
+    }
+    return NULL;
+}
+
+/* With a session for each commit, so that none holds a connection when the engine is closed. */
+static void *close_while_log_is_copied(void *argument) {
+    ending *of = argument;
+    int written = power_count_writes();
+    power_slow_down(5000);
+    for (int i = 0; i < 100 * ROWS && power_count_writes() == written; i++)
+        run_surely(engine, "UPDATE kept SET touched = touched + 1 WHERE id = 1 + abs(random()) % 199");
+    of->closes = true;
+    lido_engine_close(engine);
+    of->is_over = true;
+    engine = NULL;
+    power_slow_down(0);
+    return NULL;
+}
+
+/* Closing the engine waits for the copying, which takes a second here; the loop does not. */
+static void closing_in_a_task_lets_others_go_on(void **state) {
+    (void)state;
+    ending of = {.closes = false};
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    assert_non_null(loop);
+    lido_task_detach(lido_spawn(loop, take_turns, &of));
+    lido_task_detach(lido_spawn(loop, close_while_log_is_copied, &of));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    lido_loop_close(loop);
+    print_message("           another task had %d turns meanwhile\n", of.turns);
+    assert_true(of.is_over && of.turns > 10);
+}
+
 int main(void) {
 #define ON_A_FILE(test) cmocka_unit_test_setup_teardown(test, open_file, close_engine)
 #define ON_A_SLOW_DISK(test) cmocka_unit_test_setup_teardown(test, open_slow_file, close_slow_file)
@@ -140,6 +186,7 @@ int main(void) {
         ON_A_SLOW_DISK(a_commit_copies_no_more_than_a_little),
         ON_A_SLOW_DISK(a_disk_that_is_full_costs_no_commit),
         ON_A_SLOW_DISK(a_log_that_nobody_shall_copy),
+        ON_A_SLOW_DISK(closing_in_a_task_lets_others_go_on),
     };
     return cmocka_run_group_tests_name("checkpoints", tests, NULL, NULL);
 }

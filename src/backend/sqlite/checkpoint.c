@@ -110,7 +110,7 @@ static void look_at_file(sqlite_connection *connection, int pages) {
     sqlite_log *log = connection->log;
     int limit = log->config->wal_autocheckpoint;
     lido__log_index index;
-    if (atomic_load(&log->copies) || !is_due(log, pages, limit))
+    if (atomic_load(&log->pass) != LIDO__LOG_RESTS || !is_due(log, pages, limit))
         return;
     bool known = lido__log_index_read(connection->handle, &index);
     int rest = known ? (int)(index.pages - index.copied) : pages;
