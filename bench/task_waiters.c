@@ -1,14 +1,13 @@
-/* task-waiters: 10 000 tasks that wait for 4 connections, each for a transaction of its own. The note tells how much
- * memory each takes while it waits, and whether they were served in the order they came. Raw: the same transactions one
- * after another in a thread, with nobody waiting. */
+/* task-waiters: 10 000 tasks that wait for 4 connections, each for a transaction of its own. Figures tell how
+ * much memory each takes while it waits, and whether they were served in the order they came, in every slice. Raw: the
+ * same transactions one after another in a thread, with nobody waiting. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "measures.h"
 
-enum { TASKS = 10000, CONNECTIONS = 4 };
+enum { TASKS = 10000, CONNECTIONS = 4, KIB_MOST = 16 };
 
 typedef struct job {
     lido_engine *engine;
@@ -16,7 +15,7 @@ typedef struct job {
     lido_session *session;
     size_t begun;
     size_t served;
-    bool in_order;
+    bool in_order; /* in all slices */
     bool failed;
     double bytes_before;
     double most_bytes; /* by any slice: the later ones have their memory from the earlier */
@@ -51,42 +50,33 @@ static void *wait_and_run(void *opened) {
 }
 
 /* Holds all connections until everybody waits, and looks what that takes. */
-static void *hold_all(void *argument) {
-    job *my = ((void **)argument)[0];
-    bench_context *context = ((void **)argument)[1];
-    size_t tasks = *(size_t *)((void **)argument)[2];
+static void *hold_all(void *opened) {
+    job *my = opened;
     lido_session *held[CONNECTIONS];
     for (int i = 0; i < CONNECTIONS; i++) {
         held[i] = lido_session_open(my->engine, NULL);
         lido_exec(held[i], "SELECT 1");
     }
-    while (my->begun < tasks)
+    while (my->begun < TASKS)
         lido_yield();
     double bytes = resident_bytes() - my->bytes_before;
     my->most_bytes = bytes > my->most_bytes ? bytes : my->most_bytes;
-    snprintf(context->note, sizeof context->note, "%.1f KiB resident for each of %zu waiting tasks",
-             my->most_bytes / 1024 / (double)tasks, tasks);
     for (int i = 0; i < CONNECTIONS; i++)
         lido_session_close(held[i]);
     return NULL;
 }
 
 static bool run_crowd(job *my, bench_context *context) {
-    size_t tasks = TASKS;
-    void *holding[] = {my, context, &tasks};
     my->begun = my->served = 0;
-    my->in_order = true;
     my->bytes_before = resident_bytes();
-    lido_task_detach(lido_spawn(my->loop, hold_all, holding));
-    for (size_t i = 0; i < tasks; i++) {
+    lido_task_detach(lido_spawn(my->loop, hold_all, my));
+    for (size_t i = 0; i < TASKS; i++) {
         lido_task *task = lido_spawn(my->loop, wait_and_run, my);
         if (task == NULL)
             return bench_fail(context, "out of memory");
         lido_task_detach(task);
     }
     lido_loop_run(my->loop);
-    size_t used = strlen(context->note);
-    snprintf(context->note + used, sizeof context->note - used, ", served in order: %s", my->in_order ? "yes" : "no");
     return !my->failed || bench_fail(context, "a statement failed");
 }
 
@@ -102,6 +92,13 @@ static bool raw_runs(void *opened, size_t operations, bench_context *context) {
     for (size_t i = 0; i < TASKS * operations; i++)
         if (!one_transaction(my->session))
             return bench_fail_lido(context, lido_error_of(my->session));
+    return true;
+}
+
+static bool conclude(void *opened, bench_context *context) {
+    const job *my = opened;
+    bench_figure_add(context, "KiB_per_task", my->most_bytes / 1024 / TASKS, BENCH_AT_MOST, KIB_MOST);
+    bench_figure_add(context, "in_order", my->in_order, BENCH_AT_LEAST, 1);
     return true;
 }
 
@@ -121,6 +118,7 @@ static void *open_job(bench_context *context) {
         bench_fail(context, "out of memory");
         return NULL;
     }
+    my->in_order = true;
     options.pool_size = CONNECTIONS;
     options.max_overflow = 0;
     options.pool_max_waiting = -1;
@@ -143,6 +141,7 @@ const bench_measure bench_task_waiters[] = {
      .open = open_job,
      .close = close_job,
      .lido = lido_waits,
-     .raw = raw_runs},
+     .raw = raw_runs,
+     .conclude = conclude},
     {.name = NULL},
 };

@@ -8,7 +8,7 @@
  * clock.
  *
  * A hit says nothing of what others could have done on this processor meanwhile. So nobody looks when more threads of
- * this process wait than half of the processors: these have other work then, be it the server's. */
+ * this process wait than half of the processors that it may use: these have other work then, be it the server's. */
 #include "await/spin.h"
 
 #include <poll.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/processors.h"
 
 enum {
     SLEEPS_MEASURED = 8,   /* before it looks */
@@ -44,8 +45,9 @@ static int processor_count(void) {
     int count = atomic_load_explicit(&processors, memory_order_relaxed);
     if (count > 0)
         return count;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    count = online > 0 && online < INT16_MAX ? (int)online : 1;
+    count = lido__processors_count();
+    if (count == 1 && sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        count = 2; /* pinned to one of several: who answers may have another, and whether looking pays is measured */
     atomic_store_explicit(&processors, count, memory_order_relaxed);
     return count;
 }

@@ -104,7 +104,8 @@ typedef enum lido__operation_kind {
     LIDO__SAVEPOINT,
     LIDO__RELEASE,
     LIDO__ROLLBACK_TO, /* undoes to the savepoint and removes it */
-    LIDO__LAST_KEY     /* into `last_key` */
+    LIDO__LAST_KEY,    /* into `last_key` */
+    LIDO__TIDY         /* what an `untidy` COMMIT has left; always done. Where there is one writer alone */
 } lido__operation_kind;
 
 /* One thing to run. One is made for every call, so it is kept small. */
@@ -116,6 +117,8 @@ typedef struct lido__operation {
     bool read_only; /* BEGIN, or alone: the transaction must not write */
     bool writes;    /* BEGIN: it is known to write */
     bool inside;    /* BEGIN, COMMIT, ROLLBACK: of a part of the transaction that is open; see core/writer.h */
+    bool for_many;  /* COMMIT: others are to hear of it; so what may come after that is left to TIDY, */
+    bool untidy;    /* out: and there is something */
     bool unawaited; /* ROLLBACK, or COMMIT of what was read_only: its answer may be left to the next batch */
     bool stream;    /* leave the rows in the database; the last operation of its batch */
     bool loose_sql; /* the core's: `sql` is freed with the batch */

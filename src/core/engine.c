@@ -106,12 +106,14 @@ void lido__engine_let_go(lido_engine *engine) {
     if (atomic_fetch_sub_explicit(&engine->references, 1, memory_order_acq_rel) != 1)
         return;
     lido__fork_unwatch(engine);
-    void *database = engine->pool.database;
-    if (database != NULL && !atomic_load(&engine->pool.forked)) /* else it is the parent's */
-        engine->backend->detach(database);
     lido__pool_done(&engine->pool); /* the keeper of both stops here */
     if (engine->backend->one_writer)
         lido__pool_done(&engine->writer.pool);
+    void *database = engine->pool.database;
+    /* Not before the keeper is gone, who may have been opening a connection to it. In a child that has not used the
+     * pool it is the parent's. */
+    if (database != NULL && !atomic_load(&engine->pool.forked))
+        engine->backend->detach(database);
     lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
     lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);

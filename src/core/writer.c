@@ -214,7 +214,8 @@ static void run_errands(lido__writer *writer, lido__connection *connection) {
 
 bool lido__writer_settle(lido__writer *writer, lido__connection *connection) {
     lido_error why = LIDO_ERROR_INIT;
-    lido__operation commit = {.kind = LIDO__COMMIT};
+    lido__operation commit = {.kind = LIDO__COMMIT, .for_many = true};
+    lido__operation tidy = {.kind = LIDO__TIDY};
     if (writer->first == NULL)
         return false;
     lido__await_firm_begin();
@@ -229,8 +230,10 @@ bool lido__writer_settle(lido__writer *writer, lido__connection *connection) {
     for (const lido__errand *at = writer->first; at != NULL; at = at->next)
         if (!has_failed(at))
             at->batch->operations->done = true;
-    lido__await_firm_end();
     tell_all(take_all(writer));
+    if (commit.untidy) /* it may take long, so only the holder of the ticket hears later for that */
+        run_control(connection, &tidy, LIDO__NO_DEADLINE, &why);
+    lido__await_firm_end();
     return cancelled;
 }
 

@@ -3,7 +3,6 @@
 #include <lido/workers.h>
 
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -11,6 +10,7 @@
 
 #include "await/await.h"
 #include "base/fault.h"
+#include "base/processors.h"
 #include "process/listener.h"
 #include "process/shared_metrics.h"
 #include "process/signals.h"
@@ -25,13 +25,6 @@ enum {
     CRASHES_MOST_MOST = 100 * 1000,
     CRASH_WINDOW_MS = 60 * 1000
 };
-
-static int processors(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-}
 
 static bool refuse(lido_error *error, const char *what, long long found, const char *allowed) {
     return lido__fault(error, LIDO_ERROR_MISUSE, "%s is %lld: %s", what, found, allowed);
@@ -88,7 +81,7 @@ static void fill_in(lido_workers *workers) {
                     {&workers->respawn_pause_ms, RESPAWN_PAUSE_MS},
                     {&workers->crash_window_ms, CRASH_WINDOW_MS}};
     if (workers->count == 0)
-        workers->count = processors();
+        workers->count = lido__processors_count();
     if (workers->crashes_most == 0)
         workers->crashes_most = CRASHES_MOST * workers->count;
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)

@@ -1,6 +1,8 @@
 /* The write-ahead log of a SQLite file is kept short, whoever reads meanwhile, and nobody waits long for that. */
 #include "kept_log.h"
 
+#include <sqlite3.h>
+
 static void expect_short_log_beside_readers(int stays_ms) {
     reader readers[READERS];
     atomic_bool stops = false;
@@ -130,6 +132,136 @@ static void a_log_that_nobody_shall_copy(void **state) {
     assert_int_equal(inspect().log_copied, 0);
 }
 
+/* ---- Many who commit together ---- */
+
+enum { LONG_PAGES = LIMIT * 5, PATIENCE_MS = 30000 };
+
+/* The log is far too long, its file too large, all of it is copied, and only the one who reads keeps it from starting
+ * over: the next commit waits for him, for PATIENCE_MS. */
+static lido_session *make_long_log_beside_reader(void) {
+    sqlite3 *raw;
+    char path[PATH_MOST * 2];
+    snprintf(path, sizeof path, "%s/kept.db", folder);
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.wal_autocheckpoint = LIMIT;
+    options.journal_size_limit = PAGE;
+    options.busy_timeout_ms = 2 * PATIENCE_MS;
+    lido_engine_close(engine);
+    engine = open_surely(file_url("kept.db"), &options);
+    lido_session *reads = lido_session_open(engine, &(lido_session_options){.read_only = true});
+    assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < LONG_PAGES; i++)
+        assert_int_equal(sqlite3_exec(raw, "UPDATE kept SET touched = 0 WHERE id = 1", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(lido_query_value(reads, "SELECT sum(touched) FROM kept").as.integer, 0);
+    assert_int_equal(sqlite3_wal_checkpoint_v2(raw, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+    return reads;
+}
+
+static atomic_bool has_begun;
+static atomic_bool may_commit;
+static atomic_bool has_returned;
+
+static void *commit_for_many(void *unused) {
+    (void)unused;
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_exec(db, "UPDATE kept SET touched = 1 WHERE id = 2");
+    atomic_store(&has_begun, true);
+    while (!atomic_load(&may_commit))
+        usleep(1000);
+    bool committed = lido_commit(db) == LIDO_OK;
+    atomic_store(&has_returned, true);
+    lido_session_close(db);
+    return committed ? db : NULL;
+}
+
+static void *commit_beside(void *unused) {
+    (void)unused;
+    lido_session *db = open_autocommit(engine);
+    bool written = lido_exec(db, "UPDATE kept SET touched = 1 WHERE id = 3") == 1;
+    lido_session_close(db);
+    return written ? db : NULL;
+}
+
+static int count_waiting(void) {
+    lido_pool_stats stats;
+    lido_engine_stats(engine, &stats);
+    return (int)stats.waiting;
+}
+
+/* Who ends the group waits for the reader, and nobody else. */
+static void those_who_share_a_commit_do_not_wait_for_readers(void **state) {
+    (void)state;
+    pthread_t ends;
+    pthread_t joins;
+    void *committed;
+    void *written;
+    lido_session *reads = make_long_log_beside_reader();
+    assert_int_equal(pthread_create(&ends, NULL, commit_for_many, NULL), 0);
+    while (!atomic_load(&has_begun))
+        usleep(1000);
+    assert_int_equal(pthread_create(&joins, NULL, commit_beside, NULL), 0);
+    while (count_waiting() == 0)
+        usleep(1000);
+    int64_t began = lido__clock_now_us();
+    atomic_store(&may_commit, true);
+    pthread_join(joins, &written);
+    bool waits = !atomic_load(&has_returned);
+    assert_in_range(lido__clock_now_us() - began, 0, PATIENCE_MS * 1000 / 2);
+    assert_int_equal(lido_commit(reads), LIDO_OK);
+    pthread_join(ends, &committed);
+    assert_in_range(lido__clock_now_us() - began, 0, PATIENCE_MS * 1000 / 2);
+    assert_true(written != NULL && committed != NULL && waits);
+    lido_session_close(reads);
+}
+
+/* ---- The end ---- */
+
+typedef struct ending {
+    bool closes; /* the engine, on a disk that is slow */
+    bool is_over;
+    int turns; /* that others had meanwhile */
+} ending;
+
+static void *take_turns(void *argument) {
+    ending *of = argument;
+    while (!of->is_over) {
+        lido_sleep(1);
+        of->turns += of->closes;
+    }
+    return NULL;
+}
+
+/* With a session for each commit, so that none holds a connection when the engine is closed. */
+static void *close_while_log_is_copied(void *argument) {
+    ending *of = argument;
+    int written = power_count_writes();
+    power_slow_down(5000);
+    for (int i = 0; i < 100 * ROWS && power_count_writes() == written; i++)
+        run_surely(engine, "UPDATE kept SET touched = touched + 1 WHERE id = 1 + abs(random()) % 199");
+    of->closes = true;
+    lido_engine_close(engine);
+    of->is_over = true;
+    engine = NULL;
+    power_slow_down(0);
+    return NULL;
+}
+
+/* Closing the engine waits for the copying, which takes a second here; the loop does not. */
+static void closing_in_a_task_lets_others_go_on(void **state) {
+    (void)state;
+    ending of = {.closes = false};
+    lido_loop *loop = lido_loop_new(NULL, NULL);
+    assert_non_null(loop);
+    lido_task_detach(lido_spawn(loop, take_turns, &of));
+    lido_task_detach(lido_spawn(loop, close_while_log_is_copied, &of));
+    assert_int_equal(lido_loop_run(loop), LIDO_OK);
+    lido_loop_close(loop);
+    print_message("           another task had %d turns meanwhile\n", of.turns);
+    assert_true(of.is_over && of.turns > 10);
+}
+
 int main(void) {
 #define ON_A_FILE(test) cmocka_unit_test_setup_teardown(test, open_file, close_engine)
 #define ON_A_SLOW_DISK(test) cmocka_unit_test_setup_teardown(test, open_slow_file, close_slow_file)
@@ -140,6 +272,8 @@ int main(void) {
         ON_A_SLOW_DISK(a_commit_copies_no_more_than_a_little),
         ON_A_SLOW_DISK(a_disk_that_is_full_costs_no_commit),
         ON_A_SLOW_DISK(a_log_that_nobody_shall_copy),
+        ON_A_FILE(those_who_share_a_commit_do_not_wait_for_readers),
+        ON_A_SLOW_DISK(closing_in_a_task_lets_others_go_on),
     };
     return cmocka_run_group_tests_name("checkpoints", tests, NULL, NULL);
 }

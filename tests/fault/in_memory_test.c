@@ -172,8 +172,41 @@ static void a_long_reader_keeps_its_snapshot_and_holds_nobody_up(void **state) {
     lido_engine_close(engine);
 }
 
+/* ---- Its end ---- */
+
+static atomic_int connects;
+
+/* The second connection, which is opened ahead of use, is slow to come. */
+static bool be_slow_to_connect(const lido_event *event, void *user) {
+    enum { SLOW_US = 100 * 1000 };
+    (void)event, (void)user;
+    if (atomic_fetch_add(&connects, 1) > 0)
+        usleep(SLOW_US);
+    return true;
+}
+
+/* The last session keeps the engine, and ends while a connection is still being opened, which uses the database. */
+static void the_database_outlives_an_opening_that_is_under_way(void **state) {
+    (void)state;
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.pool_min_size = 3;
+    lido_engine *engine = open_surely("sqlite://", &options);
+    lido_listening listening = {.kinds = LIDO_EVENT_CONNECT};
+    assert_int_equal(lido_engine_listen(engine, &listening, be_slow_to_connect, NULL), LIDO_OK);
+    lido_session *db = lido_session_open(engine, NULL);
+    assert_int_equal(lido_query_value(db, "SELECT 1").as.integer, 1);
+    while (atomic_load(&connects) < 2)
+        usleep(1000);
+    lido_engine_close(engine);
+    assert_int_equal(lido_query_value(db, "SELECT 2").as.integer, 2);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    assert_int_equal(lido_session_close(db), LIDO_OK);
+    assert_int_equal(connects, 2); /* no more was begun */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_database_outlives_an_opening_that_is_under_way),
         cmocka_unit_test(every_reader_sees_one_moment),
         cmocka_unit_test(the_log_does_not_grow_with_readers_who_never_pause),
         cmocka_unit_test(a_long_reader_keeps_its_snapshot_and_holds_nobody_up),

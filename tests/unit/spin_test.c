@@ -1,5 +1,6 @@
 /* Looking again before falling asleep: where it pays it is done, where it does not it is left, at once. Time is the
  * test's: it passes while an answer is looked for, and while the thread sleeps. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "await/spin.h"
 #include "base/clock.h"
+#include "base/processors.h"
 
 enum { LOOK_US = 1, MOST_US = 50, MANY = 100000 };
 
@@ -187,6 +189,29 @@ static void nobody_looks_where_there_is_one_processor(void **state) {
     assert_int_equal(quick.looking_us, 0);
 }
 
+/* What another container has, or taskset has left to others, does no work here. */
+static void only_processors_that_may_be_used_count(void **state) {
+    (void)state;
+    cpu_set_t before;
+    cpu_set_t one;
+    size_t first = 0;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(lido__processors_count(), CPU_COUNT(&before));
+    while (!CPU_ISSET(first, &before))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(lido__processors_count(), 1);
+    answers inner = answers_in(16, 66);
+    answers outer = answers_in(INT32_MAX, 66);
+    outer.others = &inner;
+    lido__spin_replace_processors(0);
+    ask(&outer, 1000);
+    assert_int_equal(inner.looks, 0);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 /* ---- In the seam ---- */
 
 static bool count_look(void *argument) {
@@ -257,6 +282,7 @@ int main(void) {
         TEST(one_miss_in_many_changes_nothing),
         TEST(nobody_looks_where_many_wait),
         TEST(nobody_looks_where_there_is_one_processor),
+        TEST(only_processors_that_may_be_used_count),
         TEST(a_descriptor_is_looked_at),
         TEST(zero_turns_it_off),
         TEST(a_task_never_looks),

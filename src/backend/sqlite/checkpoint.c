@@ -9,7 +9,8 @@
  * that was written since. That must be somebody with the turn to write, for the log starts over only when nothing is
  * left to copy. Where readers keep it from starting over even so, a commit that finds it far too long waits for the
  * readers of that moment, and for no others: those who come later read what it has copied. A reader that takes very
- * long is not waited for to its end: the log must keep what it may still read.
+ * long is not waited for to its end: the log must keep what it may still read. Where the commit is for many
+ * (core/writer.h), they hear of it before that.
  *
  * A log in memory is copied in a moment, by the commit. */
 #include <string.h>
@@ -95,13 +96,30 @@ static void wait_for_readers(sqlite_connection *connection, int pages, bool too_
     atomic_store_explicit(&log->pause_ends, lido__clock_now_us() + PAUSES * patience, memory_order_relaxed);
 }
 
+void lido__sqlite_tidy_log(sqlite_connection *connection) {
+    int pages = connection->wait_pages;
+    connection->wait_pages = 0;
+    if (pages > 0)
+        wait_for_readers(connection, pages, connection->wait_is_long);
+}
+
 static void copy_rest(sqlite_connection *connection, int pages, bool too_large) {
     sqlite_log *log = connection->log;
     int code = sqlite3_wal_checkpoint_v2(connection->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     lido__sqlite_log_note(log, connection->handle, code);
     store(&log->passes, 0);
-    if (is_worth_waiting(log, pages, log->config->wal_autocheckpoint))
-        wait_for_readers(connection, pages, too_large);
+    if (!is_worth_waiting(log, pages, log->config->wal_autocheckpoint))
+        return;
+    connection->wait_pages = pages;
+    connection->wait_is_long = too_large;
+    if (!connection->commits_for_many)
+        lido__sqlite_tidy_log(connection);
+}
+
+/* A limit of 0 asks that the file be cut to nothing when it starts over, and says not how large it may be until
+ * then. */
+static bool is_too_large(const lido__config *config, const lido__log_index *index) {
+    return config->journal_size_limit > 0 && index->bytes > config->journal_size_limit;
 }
 
 /* Where the rest is more than a little, it is because a reader keeps it, who is not waited for, or because nobody has
@@ -110,7 +128,7 @@ static void look_at_file(sqlite_connection *connection, int pages) {
     sqlite_log *log = connection->log;
     int limit = log->config->wal_autocheckpoint;
     lido__log_index index;
-    if (atomic_load(&log->copies) || !is_due(log, pages, limit))
+    if (atomic_load(&log->pass) != LIDO__LOG_RESTS || !is_due(log, pages, limit))
         return;
     bool known = lido__log_index_read(connection->handle, &index);
     int rest = known ? (int)(index.pages - index.copied) : pages;
@@ -118,7 +136,7 @@ static void look_at_file(sqlite_connection *connection, int pages) {
     if (!little && load(&log->passes) < PASSES_MOST &&
         lido__sqlite_log_begin_pass(log, sqlite3_db_filename(connection->handle, "main")))
         return;
-    copy_rest(connection, pages, known && index.bytes > log->config->journal_size_limit);
+    copy_rest(connection, pages, known && is_too_large(log->config, &index));
 }
 
 /* SQLite calls this after a commit. What becomes of the checkpoint is not the commit's business: another comes. */

@@ -16,21 +16,14 @@
 
 bool lido__sqlite_log_init(sqlite_log *log, const lido__config *config) {
     *log = (sqlite_log){.config = config};
-    if (pthread_mutex_init(&log->lock, NULL) != 0)
-        return false;
-    if (pthread_cond_init(&log->over, NULL) == 0)
-        return true;
-    pthread_mutex_destroy(&log->lock);
-    return false;
+    return lido__waker_init(&log->over);
 }
 
 void lido__sqlite_log_done(sqlite_log *log) {
-    pthread_mutex_lock(&log->lock);
-    while (atomic_load(&log->copies))
-        pthread_cond_wait(&log->over, &log->lock);
-    pthread_mutex_unlock(&log->lock);
-    pthread_cond_destroy(&log->over);
-    pthread_mutex_destroy(&log->lock);
+    int copies = LIDO__LOG_COPIES;
+    if (atomic_compare_exchange_strong(&log->pass, &copies, LIDO__LOG_COPIES_AWAITED))
+        lido__await(&(lido__wait){.kind = LIDO__WAIT_WAKER, .waker = &log->over, .firm = true}, LIDO__NO_DEADLINE);
+    lido__waker_done(&log->over);
 }
 
 void lido__sqlite_log_note(sqlite_log *log, sqlite3 *handle, int code) {
@@ -80,10 +73,9 @@ static void copy_log(void *argument) {
     sqlite3_close(handle);
     if (code == SQLITE_OK && came_far((int)before.copied, copied, length))
         atomic_fetch_add_explicit(&log->passes, 1, memory_order_relaxed);
-    pthread_mutex_lock(&log->lock);
-    atomic_store(&log->copies, false);
-    pthread_cond_signal(&log->over); /* under the lock: who waits for it frees the log */
-    pthread_mutex_unlock(&log->lock);
+    /* Whoever waits for it frees the log; if nobody does, it may be gone from here on. */
+    if (atomic_exchange(&log->pass, LIDO__LOG_RESTS) == LIDO__LOG_COPIES_AWAITED)
+        lido__waker_wake(&log->over);
 }
 
 bool lido__sqlite_log_begin_pass(sqlite_log *log, const char *path) {
@@ -93,7 +85,8 @@ bool lido__sqlite_log_begin_pass(sqlite_log *log, const char *path) {
         return false;
     begun->log = log;
     memcpy(begun->path, path, size);
-    if (atomic_exchange(&log->copies, true)) { /* another commit was quicker */
+    int rests = LIDO__LOG_RESTS;
+    if (!atomic_compare_exchange_strong(&log->pass, &rests, LIDO__LOG_COPIES)) { /* another commit was quicker */
         free(begun);
         return true;
     }

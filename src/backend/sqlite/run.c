@@ -178,7 +178,11 @@ static bool undo_part(sqlite_connection *connection, lido_error *error) {
 static bool run_commit(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
     if (operation->inside)
         return end_part(connection, error);
-    if (run_control(connection, CONTROL_COMMIT, error))
+    connection->commits_for_many = operation->for_many;
+    bool done = run_control(connection, CONTROL_COMMIT, error);
+    connection->commits_for_many = false;
+    operation->untidy = connection->wait_pages > 0;
+    if (done)
         return true;
     operation->in_doubt = commit_was_torn(error);
     return false;
@@ -214,6 +218,9 @@ static bool run_operation(sqlite_connection *connection, lido__operation *operat
         operation->last_key = sqlite3_last_insert_rowid(connection->handle);
         if (operation->last_key == 0)
             return lido__fault(error, LIDO_ERROR_OTHER, "no row was inserted in this transaction");
+        return true;
+    case LIDO__TIDY:
+        lido__sqlite_tidy_log(connection);
         return true;
     }
     return false;

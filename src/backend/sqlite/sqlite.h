@@ -46,6 +46,9 @@ typedef struct sqlite_connection {
     int64_t deadline;                      /* of what is running, for the progress and busy handlers */
     int64_t busy_since;                    /* when it began to wait for a lock */
     int64_t checkpoint_ends;               /* when it must stop waiting, while it waits for readers; else 0 */
+    bool commits_for_many;                 /* what runs is a COMMIT that others are to hear of: */
+    int wait_pages;                        /* so the wait for readers is put off; at that length of the log; 0: none */
+    bool wait_is_long;                     /* and the file was larger than it should be */
     bool timed_out;                        /* the progress handler stopped it */
     bool in_place;                         /* in a task its work is short enough for the loop's thread */
     bool read_only;                        /* the open transaction must not write */
@@ -108,6 +111,8 @@ void lido__sqlite_statement_free(sqlite_statement *statement);
 /* From here on, commits copy the log into the main file, or have it copied, when it has become long: as PRAGMA
  * wal_autocheckpoint does, and more surely. */
 void lido__sqlite_keep_log_short(sqlite_connection *connection);
+/* The wait for readers that was put off, if one was. */
+void lido__sqlite_tidy_log(sqlite_connection *connection);
 
 /* ---- fork.c ---- */
 
