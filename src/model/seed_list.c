@@ -3,6 +3,7 @@
  * name. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/convert.h"
 #include "base/fault.h"
@@ -238,6 +239,11 @@ lido__seed_source *lido__seed_list_open(const lido_seeds *seeds, bool with_schem
     const lido__plan *plan = lido__plan_of(seeds->model, error);
     if (plan == NULL)
         return NULL;
+    if (!with_schema && plan->schema != NULL && strcasecmp(plan->schema, "main") != 0) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "the seeds of %s: on SQLite seeds go into the main file, not into %s",
+                    plan->model->name, plan->schema);
+        return NULL;
+    }
     lido__buffer table = LIDO__BUFFER_INIT;
     if (with_schema && plan->schema != NULL)
         lido__buffer_format(&table, "%s.", plan->schema);
