@@ -55,6 +55,9 @@ struct lido__seed_source {
 bool lido__seed_fault(const lido__seed_source *source, lido_error *error, const char *column, const char *format, ...)
     LIDO_FORMAT(4, 5);
 
+/* Says that the file cannot be `done` ("opened", "read"), by errno. Returns false. */
+bool lido__seed_fault_file(const lido__seed_source *source, lido_error *error, const char *done);
+
 /* The same of a row that is not the source's current one; line 0: there is none. */
 void lido__seed_fault_place(const lido__seed_source *source, lido_error *error, int64_t line, int64_t row,
                             const char *column);
