@@ -152,7 +152,7 @@ static void list_free(lido__seed_source *source) {
     for (size_t i = 0; i < source->column_count; i++)
         free((char *)(uintptr_t)source->columns[i]);
     free(source->columns);
-    free(source->insert_only);
+    free(source->versions);
     free((char *)(uintptr_t)source->label);
     free((char *)(uintptr_t)source->table);
     free(list->leaves);
@@ -186,14 +186,14 @@ static bool take_shape(list_source *list, const list_source *whole, lido_error *
     lido__seed_source *base = &list->base;
     lido__buffer_append(&list->shape, whole->given.data, whole->given.size);
     base->columns = calloc(whole->leaf_count + 1, sizeof *base->columns);
-    base->insert_only = calloc(whole->leaf_count + 1, sizeof *base->insert_only);
-    bool good = !list->shape.out_of_memory && base->columns != NULL && base->insert_only != NULL;
+    base->versions = calloc(whole->leaf_count + 1, sizeof *base->versions);
+    bool good = !list->shape.out_of_memory && base->columns != NULL && base->versions != NULL;
     const char *way = whole->given.data;
     for (size_t i = 0; good && i < whole->leaf_count; i++) {
         size_t size = strcspn(way, "\n");
         base->columns[i] = strndup(way, size);
         good = base->columns[i] != NULL;
-        base->insert_only[i] = whole->leaves[i].column == whole->plan->version;
+        base->versions[i] = whole->leaves[i].column == whole->plan->version;
         base->column_count = i + 1;
         way += size + 1;
     }

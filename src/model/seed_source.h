@@ -28,7 +28,7 @@ struct lido__seed_source {
     const char *table;              /* its name, as the source has it */
     size_t column_count;
     const char **columns; /* names, or ways through references: "owner_id.name" */
-    bool *insert_only;    /* which of them are left alone where the row is there already; NULL: none */
+    bool *versions;       /* which of them count how often a row was changed; NULL: none */
     bool typed;           /* the compiler has seen to its values' types */
 
     /* Whether it has still to be made into sources that know their columns; NULL: it does. Reads the file once, and

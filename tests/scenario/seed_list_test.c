@@ -187,7 +187,7 @@ int main(void) {
          "chair 0 - of cara in -, old, version 1, dated\nlamp 12.5 0.5 of ada in -, new, version 1, dated\n"
          "shade 4 - of ada in lamp, new, version 1, dated\ninserted 0, updated 0, unchanged 6\n"
          "inserted 0, updated 2, unchanged 0\ninserted 0, updated 0, unchanged 2\n"
-         "chair 0 - of cara in -, worn, version 1, dated\nlamp 13 - of bob in -, new, version 7, dated\n"
+         "chair 0 - of cara in -, worn, version 2, dated\nlamp 13 - of bob in -, new, version 8, dated\n"
          "shade 4 - of ada in lamp, new, version 1, dated\n"},
         {"lists with something wrong in them", story_of_wrong_lists,
          "foreign key violation: the seeds of Item, row 2, column owner_id.name: there is no row of table users with "
