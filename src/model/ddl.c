@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "base/fault.h"
 #include "model/naming.h"
 #include "model/order.h"
@@ -51,6 +52,14 @@ const char *lido__ddl_type(const lido__column *column, lido__database_type datab
 static void append_checks(lido__buffer *sql, const lido__plan *plan, const lido__column *column,
                           lido__database_type database) {
     const lido_part *part = column->part;
+    if (database == LIDO__SQLITE && lido__target_base(part->kind) == LIDO_TARGET_JSON) { /* the type takes any text */
+        lido__buffer_text(sql, " CONSTRAINT ");
+        append_name(sql, plan, 1, &column, "json");
+        lido__buffer_text(sql, " CHECK (");
+        if (column->may_be_null) /* of NULL json_valid says 0, before SQLite 3.45 */
+            lido__buffer_format(sql, "%s IS NULL OR ", column->quoted);
+        lido__buffer_format(sql, "json_valid(%s))", column->quoted);
+    }
     if (part->check != NULL) {
         lido__buffer_text(sql, " CONSTRAINT ");
         append_name(sql, plan, 1, &column, "check");

@@ -12,9 +12,7 @@
 #include "base/fault.h"
 #include "core/session.h"
 #include "model/ddl.h"
-
-/* Any number will do that nobody else locks: the letters "lido sch". */
-#define LOCK_SQL "SELECT pg_catalog.pg_advisory_xact_lock(7811887671717061480)"
+#include "model/turn.h"
 
 typedef struct schema_work {
     lido_session *session;
@@ -96,12 +94,10 @@ static void ask_sqlite(schema_work *work) {
 static bool look(schema_work *work) {
     if (work->ddl.count == 0 || !lido__queue_begin_to_write(work->session))
         return work->ddl.count == 0;
-    if (is_postgres(work)) {
-        lido_sendv(work->session, LOCK_SQL, 0, NULL);
-        ask_postgres(work);
-    } else {
+    if (!is_postgres(work))
         ask_sqlite(work);
-    }
+    else if (lido__turn_take(work->session))
+        ask_postgres(work);
     return !work->session->failed;
 }
 

@@ -9,9 +9,7 @@
 #include "model/order.h"
 #include "model/seed_load.h"
 #include "model/seed_sql.h"
-
-/* "lido" as a number: the advisory lock that all who seed a database take, until their transaction ends. */
-#define TURN_SQL "SELECT pg_catalog.pg_advisory_xact_lock(1818846319, 1)"
+#include "model/turn.h"
 
 static bool refuse_memory(lido__seeding *seeding) {
     return lido__session_refuse(seeding->session, LIDO_ERROR_OUT_OF_MEMORY, NULL, "memory ran out while seeding");
@@ -22,12 +20,10 @@ static bool refuse_memory(lido__seeding *seeding) {
 /* Who seeds at once waits here, and then finds what the other has done. On SQLite a transaction that begins by writing
  * has the database's turn to write. */
 static bool take_turn(lido__seeding *seeding) {
-    if (seeding->session->engine->config.type == LIDO__POSTGRESQL) {
-        lido_execv(seeding->session, TURN_SQL, 0, NULL);
-    } else {
-        lido_execv(seeding->session, "CREATE TEMPORARY TABLE lido_seed_turn (taken)", 0, NULL);
-        lido_execv(seeding->session, "DROP TABLE temp.lido_seed_turn", 0, NULL);
-    }
+    if (seeding->session->engine->config.type == LIDO__POSTGRESQL)
+        return lido__turn_take(seeding->session);
+    lido_execv(seeding->session, "CREATE TEMPORARY TABLE lido_seed_turn (taken)", 0, NULL);
+    lido_execv(seeding->session, "DROP TABLE temp.lido_seed_turn", 0, NULL);
     return !lido_failed(seeding->session);
 }
 

@@ -90,7 +90,7 @@ static bool read_chunk(csv_source *csv, lido_error *error) {
         size = read(csv->file, csv->chunk, CHUNK);
     while (size < 0 && errno == EINTR);
     if (size < 0)
-        return lido__seed_fault(&csv->base, error, NULL, "cannot be read: %s", strerror(errno));
+        return lido__seed_fault_file(&csv->base, error, "read");
     csv->chunk_size = (size_t)size;
     csv->chunk_next = 0;
     csv->at_end = size == 0;
@@ -237,7 +237,7 @@ static bool open_at_header(csv_source *csv, lido_error *error) {
     csv->chunk_size = csv->chunk_next = 0;
     csv->file = open(csv->path, O_RDONLY | O_CLOEXEC);
     if (csv->file < 0 || fstat(csv->file, &status) != 0)
-        return lido__seed_fault(&csv->base, error, NULL, "cannot be opened: %s", strerror(errno));
+        return lido__seed_fault_file(&csv->base, error, "opened");
     csv->base.in_file = status.st_size;
     if (csv_init(&csv->parser, CSV_STRICT | CSV_STRICT_FINI | CSV_EMPTY_IS_NULL) != 0)
         return fault_memory(csv, error);

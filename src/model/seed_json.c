@@ -2,7 +2,6 @@
  * keys are a source, for what an object leaves out takes the column's default.
  *
  * Memory is bounded by the largest object, which may have LIDO__SEED_VALUE_MOST bytes. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +150,7 @@ static bool open_file(lido__seed_source *source, lido_error *error) {
     json->began = false;
     json->file = fopen(json->path, "rbe");
     if (json->file == NULL || fstat(fileno(json->file), &status) != 0)
-        return lido__seed_fault(source, error, NULL, "cannot be opened: %s", strerror(errno));
+        return lido__seed_fault_file(source, error, "opened");
     source->in_file = status.st_size;
     int first = getc_unlocked(json->file);
     if (first == 0xef && getc_unlocked(json->file) == 0xbb && getc_unlocked(json->file) == 0xbf)

@@ -3,6 +3,7 @@
  * name. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/convert.h"
 #include "base/fault.h"
@@ -151,7 +152,7 @@ static void list_free(lido__seed_source *source) {
     for (size_t i = 0; i < source->column_count; i++)
         free((char *)(uintptr_t)source->columns[i]);
     free(source->columns);
-    free(source->insert_only);
+    free(source->versions);
     free((char *)(uintptr_t)source->label);
     free((char *)(uintptr_t)source->table);
     free(list->leaves);
@@ -185,14 +186,14 @@ static bool take_shape(list_source *list, const list_source *whole, lido_error *
     lido__seed_source *base = &list->base;
     lido__buffer_append(&list->shape, whole->given.data, whole->given.size);
     base->columns = calloc(whole->leaf_count + 1, sizeof *base->columns);
-    base->insert_only = calloc(whole->leaf_count + 1, sizeof *base->insert_only);
-    bool good = !list->shape.out_of_memory && base->columns != NULL && base->insert_only != NULL;
+    base->versions = calloc(whole->leaf_count + 1, sizeof *base->versions);
+    bool good = !list->shape.out_of_memory && base->columns != NULL && base->versions != NULL;
     const char *way = whole->given.data;
     for (size_t i = 0; good && i < whole->leaf_count; i++) {
         size_t size = strcspn(way, "\n");
         base->columns[i] = strndup(way, size);
         good = base->columns[i] != NULL;
-        base->insert_only[i] = whole->leaves[i].column == whole->plan->version;
+        base->versions[i] = whole->leaves[i].column == whole->plan->version;
         base->column_count = i + 1;
         way += size + 1;
     }
@@ -238,6 +239,11 @@ lido__seed_source *lido__seed_list_open(const lido_seeds *seeds, bool with_schem
     const lido__plan *plan = lido__plan_of(seeds->model, error);
     if (plan == NULL)
         return NULL;
+    if (!with_schema && plan->schema != NULL && strcasecmp(plan->schema, "main") != 0) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "the seeds of %s: on SQLite seeds go into the main file, not into %s",
+                    plan->model->name, plan->schema);
+        return NULL;
+    }
     lido__buffer table = LIDO__BUFFER_INIT;
     if (with_schema && plan->schema != NULL)
         lido__buffer_format(&table, "%s.", plan->schema);

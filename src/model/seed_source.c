@@ -61,6 +61,12 @@ bool lido__seed_fault(const lido__seed_source *source, lido_error *error, const 
     return false;
 }
 
+bool lido__seed_fault_file(const lido__seed_source *source, lido_error *error, const char *done) {
+    if (error != NULL && error->status == LIDO_OK)
+        lido__fault(error, LIDO_ERROR_STORAGE, "%s: cannot be %s: %s", source->label, done, strerror(errno));
+    return false;
+}
+
 /* ---- Folders ---- */
 
 static bool has_ending(const char *name, const char *ending) {

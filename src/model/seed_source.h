@@ -28,7 +28,7 @@ struct lido__seed_source {
     const char *table;              /* its name, as the source has it */
     size_t column_count;
     const char **columns; /* names, or ways through references: "owner_id.name" */
-    bool *insert_only;    /* which of them are left alone where the row is there already; NULL: none */
+    bool *versions;       /* which of them count how often a row was changed; NULL: none */
     bool typed;           /* the compiler has seen to its values' types */
 
     /* Whether it has still to be made into sources that know their columns; NULL: it does. Reads the file once, and
@@ -54,6 +54,9 @@ struct lido__seed_source {
  * NULL. Returns false. */
 bool lido__seed_fault(const lido__seed_source *source, lido_error *error, const char *column, const char *format, ...)
     LIDO_FORMAT(4, 5);
+
+/* Says that the file cannot be `done` ("opened", "read"), by errno. Returns false. */
+bool lido__seed_fault_file(const lido__seed_source *source, lido_error *error, const char *done);
 
 /* The same of a row that is not the source's current one; line 0: there is none. */
 void lido__seed_fault_place(const lido__seed_source *source, lido_error *error, int64_t line, int64_t row,

@@ -143,11 +143,23 @@ static void write_difference(const lido__seed_plan *plan, const lido__seed_targe
     lido__buffer_text(sql, column->incomparable ? " AS text)" : "");
 }
 
+static bool is_version(const lido__seed_plan *plan, const lido__seed_target *target) {
+    return plan->source->versions != NULL && target->lookup == NULL && target->place < plan->source->column_count &&
+           plan->source->versions[target->place];
+}
+
 static bool is_updated(const lido__seed_plan *plan, const lido__seed_target *target, bool waiting) {
     bool generated = plan->generates && target->lookup == NULL && target->place + 1 == plan->place_count;
-    bool insert_only = plan->source->insert_only != NULL && target->lookup == NULL &&
-                       target->place < plan->source->column_count && plan->source->insert_only[target->place];
-    return !target->in_key && !generated && !insert_only && target->waits == waiting;
+    return !target->in_key && !generated && !is_version(plan, target) && target->waits == waiting;
+}
+
+/* Once for each row that changes: those that are mended and marked have it raised already, or begin with it. */
+static void write_version(const lido__seed_plan *plan, bool waiting, lido__seed_mark mark, lido__buffer *sql) {
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const char *name = plan->table->columns[plan->targets[i].column].quoted;
+        if (is_version(plan, &plan->targets[i]) && (!waiting || mark == LIDO__SEED_UNMARKED))
+            lido__buffer_format(sql, ", %s = t.%s + 1", name, name);
+    }
 }
 
 /* " AND (t.price IS DISTINCT FROM s.c2 OR …)" */
@@ -184,6 +196,7 @@ void lido__seed_sql_update(const lido__seed_plan *plan, lido__database_type type
         write_value(&plan->targets[i], sql);
         first = false;
     }
+    write_version(plan, waiting, mark, sql);
     write_from(plan, type, sql);
     lido__buffer_text(sql, " WHERE s.lido_row BETWEEN ? AND ? AND ");
     if (mark == LIDO__SEED_UNMARKED)

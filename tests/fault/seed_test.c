@@ -44,13 +44,18 @@ static void make_tables(lido_engine *engine, bool postgres) {
                                   "NOT NULL REFERENCES users, previous_id integer REFERENCES items)");
 }
 
-static lido_status seed_once(lido_engine *engine, lido_seed_counts *counts, lido_error *error) {
-    lido_session *db = lido_session_open(engine, NULL);
+static lido_status seed_isolated(lido_engine *engine, lido_isolation isolation, lido_seed_counts *counts,
+                                 lido_error *error) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.isolation = isolation});
     lido_seed_files(db, seeds.path, &(lido_seed_options){.counts = counts});
     lido_status status = lido_commit(db);
     *error = *lido_error_of(db);
     lido_session_close(db);
     return status;
+}
+
+static lido_status seed_once(lido_engine *engine, lido_seed_counts *counts, lido_error *error) {
+    return seed_isolated(engine, LIDO_ISOLATION_DEFAULT, counts, error);
 }
 
 /* Whether they are all there; if not, none is. */
@@ -116,14 +121,14 @@ static void killed_on_postgres(void **state) {
 
 /* ---- At once ---- */
 
-static void seed_in_child(const char *url, int begins) {
+static void seed_in_child(const char *url, lido_isolation isolation, int begins) {
     lido_seed_counts counts = {0};
     lido_error error;
     char letter;
     lido_engine *engine = lido_engine_open(url, NULL, NULL);
     CHILD_EXPECT(engine != NULL);
     CHILD_EXPECT(read(begins, &letter, 1) == 0); /* until the parent has closed its end */
-    lido_status status = seed_once(engine, &counts, &error);
+    lido_status status = seed_isolated(engine, isolation, &counts, &error);
     if (status != LIDO_OK)
         lido_error_print(&error, stderr);
     CHILD_EXPECT(status == LIDO_OK);
@@ -133,7 +138,10 @@ static void seed_in_child(const char *url, int begins) {
     _exit(counts.inserted > 0 ? 7 : 0);
 }
 
+/* Each sees what the first has done, whatever the isolation: its snapshot is taken when it has its turn. */
 static void seed_at_once(const char *url, bool postgres) {
+    static const lido_isolation isolations[PROCESSES] = {LIDO_SERIALISABLE, LIDO_ISOLATION_DEFAULT,
+                                                         LIDO_REPEATABLE_READ, LIDO_SERIALISABLE};
     pid_t children[PROCESSES];
     int pipes[2];
     int seeders = 0;
@@ -146,7 +154,7 @@ static void seed_at_once(const char *url, bool postgres) {
         children[i] = fork_surely();
         if (children[i] == 0) {
             close(pipes[1]);
-            seed_in_child(url, pipes[0]);
+            seed_in_child(url, isolations[i], pipes[0]);
         }
     }
     close(pipes[0]);

@@ -214,6 +214,13 @@ static void story_of_folders(lido_engine *engine) {
     seed_folder_empty(&folder);
     seed_file(&folder, "cheap.csv", "id,name\n1,ada\n");
     saw_failure(engine, &folder);
+    for (int i = 0; i < 3; i++) {
+        char path[128];
+        seed_folder_empty(&folder);
+        snprintf(path, sizeof path, "%s/%s", folder.path, i == 1 ? "items.json" : "items.csv");
+        assert_int_equal(symlink(i < 2 ? "nowhere" : "/", path), 0);
+        saw_failure(engine, &folder);
+    }
     seed_folder_remove(&folder);
     saw_failure(engine, &folder);
     lido_error outcome;
@@ -320,6 +327,9 @@ int main(void) {
          "configuration error: both owners.csv and owners.json are there: a table has one seed file\n"
          "syntax error or unknown name: itmes.csv: there is no table itmes\n"
          "syntax error or unknown name: cheap.csv: seeds go into tables, and this is none: cheap\n"
+         "storage failure: items.csv: cannot be opened: No such file or directory\n"
+         "storage failure: items.json: cannot be opened: No such file or directory\n"
+         "storage failure: items.csv: cannot be read: Is a directory\n"
          "configuration error: the folder of seeds DIR cannot be read: No such file or directory\n"
          "the folder of seeds is NULL\n"},
         {"a field of 1 GiB", story_of_a_huge_field,

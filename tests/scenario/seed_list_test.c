@@ -156,6 +156,30 @@ static void story_of_initialising_in_vain(lido_engine *engine) {
     lido_engine_close(nowhere);
 }
 
+typedef struct Shop {
+    int64_t id;
+    const char *name;
+} Shop;
+
+LIDO_MODEL(Shop, "attached.shops", LIDO_KEY(Shop, id), LIDO_FIELD(Shop, name, .unique = true));
+LIDO_SEEDS(Shop, {.name = "corner"});
+
+/* A table of the same name in the main file is not taken for it. */
+static void story_of_a_schema(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_exec(db, scenario_is_postgres() ? "CREATE SCHEMA attached" : "ATTACH ':memory:' AS attached");
+    lido_exec(db, "CREATE TABLE shops (id integer PRIMARY KEY, name text UNIQUE)");
+    lido_create_all(db, LIDO_MODEL_LIST(&Shop_model));
+    lido_seed(db, LIDO_SEED_LIST(&Shop_seeds), NULL);
+    assert_string_equal(
+        lido_error_of(db)->message,
+        scenario_is_postgres() ? "" : "the seeds of Shop: on SQLite seeds go into the main file, not into attached");
+    assert_int_equal(lido_count(db, Shop, ""), scenario_is_postgres());
+    saw("%d in the other", (int)lido_query_value(db, "SELECT count(*) FROM shops").as.integer);
+    assert_int_equal(lido_failed(db), false);
+    lido_session_close(db);
+}
+
 int main(void) {
     static const scenario scenarios[] = {
         {"lists beside their models", story_of_lists,
@@ -163,7 +187,7 @@ int main(void) {
          "chair 0 - of cara in -, old, version 1, dated\nlamp 12.5 0.5 of ada in -, new, version 1, dated\n"
          "shade 4 - of ada in lamp, new, version 1, dated\ninserted 0, updated 0, unchanged 6\n"
          "inserted 0, updated 2, unchanged 0\ninserted 0, updated 0, unchanged 2\n"
-         "chair 0 - of cara in -, worn, version 1, dated\nlamp 13 - of bob in -, new, version 7, dated\n"
+         "chair 0 - of cara in -, worn, version 2, dated\nlamp 13 - of bob in -, new, version 8, dated\n"
          "shade 4 - of ada in lamp, new, version 1, dated\n"},
         {"lists with something wrong in them", story_of_wrong_lists,
          "foreign key violation: the seeds of Item, row 2, column owner_id.name: there is no row of table users with "
@@ -179,6 +203,7 @@ int main(void) {
          "ok\nok, inserted 5, unchanged 0\nok, inserted 0, unchanged 5\n"
          "chair 0 - of cara in -, old, version 1, dated\nlamp 12.5 0.5 of ada in -, new, version 1, dated\n"
          "shade 4 - of ada in lamp, new, version 1, dated\nok\n"},
+        {"a table in a schema", story_of_a_schema, "0 in the other\n"},
         {"initialising in vain", story_of_initialising_in_vain,
          "rolled back, foreign key violation\nsyntax error or unknown name\nerror\nerror, disconnected\n"},
     };

@@ -401,6 +401,26 @@ static void story_of_a_header_alone(lido_engine *engine) {
     seed_folder_remove(&folder);
 }
 
+/* Who may not lock what all take turns by takes turns otherwise. */
+static void story_of_few_rights(lido_engine *engine) {
+    static const char *const rights[] = {"REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC",
+                                         "GRANT SELECT, INSERT ON users TO pg_monitor", NULL};
+    static const char *const none[] = {NULL};
+    seed_folder folder = seed_folder_make();
+    lido_error outcome;
+    make_shop(engine);
+    make_tables(engine, scenario_is_postgres() ? rights : none);
+    seed_file(&folder, "users.csv", "id,name\n1,ada\n");
+    for (int i = 0; i < 2; i++) {
+        lido_transaction (db, engine, &outcome) {
+            lido_exec(db, scenario_is_postgres() ? "SET LOCAL ROLE pg_monitor" : "SELECT 1");
+            saw("%d", (int)lido_seed_files(db, folder.path, NULL));
+        }
+        saw("%s %s", lido_status_name(outcome.status), outcome.message);
+    }
+    seed_folder_remove(&folder);
+}
+
 int main(void) {
     static const scenario scenarios[] = {
         {"a shop: the order of references, and again without effect", story_of_a_shop,
@@ -445,6 +465,7 @@ int main(void) {
         {"a header alone, into a table with rows", story_of_a_header_alone,
          "inserted 1, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 0\ninserted 0, updated 0, unchanged 0\n"
          "failed 0\nfailed 0\nok\nrolled back\ninserted 1, updated 0, unchanged 1\n"},
+        {"few rights", story_of_few_rights, "1\nok \n0\nok \n"},
         {"progress", story_of_progress,
          "numbers.csv, 20000 rows, to its end 1, several calls 1, never back 1\n20000\n"},
     };
