@@ -71,8 +71,6 @@ static bool look_closely(lido_session *session, lido__set *set, lido__object *ob
             memcpy(now + column->offset, was + column->offset, column->size);
         *changed = *changed || differs;
     }
-    if (!*changed) /* the members that are no columns; so the next look is a quick one again */
-        memcpy(was, now, set->model->size);
     return true;
 }
 
@@ -85,6 +83,8 @@ bool lido__object_changed(lido_session *session, lido__set *set, lido__object *o
     if (session->failed || !look_closely(session, set, object, changed))
         return false;
     *changed = *changed || pending != NULL; /* its key will be there when this is written */
+    if (!*changed)                          /* the members that are no columns; so the next look is a quick one again */
+        memcpy(lido__object_was(set, object), lido__object_struct(object), set->model->size);
     return true;
 }
 

@@ -200,7 +200,8 @@ typedef struct lido__write {
 } lido__write;
 
 /* Runs all of them in one batch, and takes what the database gives. False: the session has failed, and the error says
- * whose write that was; or, of one that has neither a version nor `was`, there was no such row. */
+ * whose write that was; or it has not, all were run, and for an UPDATE without version and `was`, or a DELETE without
+ * version, there was no such row. */
 bool lido__writes_run(lido_session *session, size_t count, lido__write *writes);
 /* Says in the error which object it befell. */
 void lido__write_blame(lido_session *session, const lido__write *write);

@@ -372,13 +372,15 @@ static bool run(lido_session *session, size_t count, lido__write *writes, lido__
     size_t failed = lido__queue_run_all(session, count, operations);
     if (failed < count)
         lido__write_blame(session, &writes[failed]);
-    bool done = failed == count;
-    for (size_t i = 0; done && i < count; i++) {
-        done = finish(session, &writes[i], &operations[i]);
-        if (!done && session->failed)
+    bool found_all = failed == count;
+    for (size_t i = 0; failed == count && !session->failed && i < count; i++) {
+        if (finish(session, &writes[i], &operations[i]))
+            continue;
+        found_all = false; /* the others are looked at all the same: one of them may be a conflict */
+        if (session->failed)
             lido__write_blame(session, &writes[i]);
     }
-    return done;
+    return found_all;
 }
 
 bool lido__writes_run(lido_session *session, size_t count, lido__write *writes) {
