@@ -30,16 +30,21 @@ static lido__unit_of_work *unit_of(const lido_session *session) {
 
 /* ---- What there is to do ---- */
 
+static bool key_differs(const lido__set *set, const lido__object *object) {
+    for (size_t i = 0; i < set->plan->key_count; i++)
+        if (lido__column_differs(set->plan->keys[i], lido__object_struct(object), lido__object_was(set, object)))
+            return true;
+    return false;
+}
+
 /* An added object may have got its key, or another, since. */
 static bool look_at_added(lido_session *session, lido__set *set, lido__object *object) {
     const void *now = lido__object_struct(object);
     const void *was = lido__object_was(set, object);
     if (memcmp(now, was, set->model->size) == 0)
         return true;
-    for (size_t i = 0; i < set->plan->key_count; i++)
-        if (lido__column_differs(set->plan->keys[i], now, was))
-            return lido__object_own(session, set, object) && lido__set_rekey(session, set, object);
-    return lido__object_own(session, set, object);
+    return lido__object_own(session, set, object) &&
+           (!key_differs(set, object) || lido__set_rekey(session, set, object));
 }
 
 static bool look_at(flush *on, lido__set *set, lido__object *object) {
@@ -214,7 +219,8 @@ bool lido__object_written(lido_session *session, lido__set *set, lido__object *o
     }
     if (kind == LIDO__WRITE_UPDATE && !lido__history_note(session, set, object, LIDO__EVENT_WRITTEN))
         return false;
-    if (object->unkeyed && !lido__set_rekey(session, set, object))
+    if (object->state == LIDO__OBJECT_ADDED && (object->unkeyed || key_differs(set, object)) &&
+        !lido__set_rekey(session, set, object))
         return false;
     set->unwritten -= object->state == LIDO__OBJECT_ADDED;
     lido__object_settle(session, set, object);
@@ -252,16 +258,19 @@ static bool add_write(flush *on, const lido__work *work, lido__write_kind kind) 
     return true;
 }
 
-/* What it refers to may be in the batch, and its key be known only when that was run. */
+/* What it refers to may be in the batch, and its key be known only when that was run; or, of one that is late, after
+ * that. */
 static bool fill_references(flush *on, const lido__work *work) {
-    lido__object *pending;
+    const lido__reference *pending;
     void *object = lido__object_struct(work->object);
     const void *was = work->object->state == LIDO__OBJECT_CLEAN ? lido__object_was(work->set, work->object) : NULL;
     if (work->set->plan->reference_count == 0 || lido__references_fill(on->session, work->set, object, was, &pending))
         return true;
     if (on->session->failed || !run_batch(on))
         return false;
-    return lido__references_fill(on->session, work->set, object, was, &pending) || !on->session->failed;
+    if (lido__references_fill(on->session, work->set, object, was, &pending) || on->session->failed)
+        return !on->session->failed;
+    return work->object->late || lido__references_need(on->session, work->set, object, was);
 }
 
 static bool insert_one(flush *on, const lido__work *work) {

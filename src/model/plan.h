@@ -35,6 +35,7 @@ typedef struct lido__reference {
     const lido_model *target; /* its plan may not be there yet: lido__plan_of */
     const char *target_name;  /* the column of the other table */
     const char *target_quoted;
+    bool zero_is_none; /* no row has a key that is zero, or a NULL pointer: it is not given then */
 } lido__reference;
 
 /* Columns that are unique or have an index, alone or together; what is so by being the key is not among them. */

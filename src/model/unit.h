@@ -156,13 +156,22 @@ bool lido__object_changed(lido_session *session, lido__set *set, lido__object *o
 /* Makes what an object's changed members point to the session's. False: out of memory, the session has failed. */
 bool lido__object_own(lido_session *session, lido__set *set, lido__object *object);
 /* Fills in a struct's references that are given by their object alone; and of one that is CLEAN, `was` being not NULL,
- * only by an object that has been put there since. True if all of them have their keys; else *pending is one of the
- * session's objects that has none yet, or NULL: the session has failed. */
+ * only by an object that has been put there since. True if all of them have their keys; else *pending is one whose
+ * object has none yet, or NULL: the session has failed. */
 bool lido__references_fill(lido_session *session, const lido__set *set, void *object, const void *was,
-                           lido__object **pending);
-/* What a reference refers to, if that is one of the session's objects. */
+                           const lido__reference **pending);
+/* The same, and refuses if one has no key yet: false, and the session has failed. */
+bool lido__references_need(lido_session *session, const lido__set *set, void *object, const void *was);
+/* The same of those that are of the key, which may have none yet. False: the session has failed. */
+bool lido__references_fill_key(lido_session *session, const lido__set *set, void *object);
+/* The struct that a reference is given by, or NULL. */
+const void *lido__reference_object(const lido__reference *reference, const void *object);
+/* Whether a reference has no key: it is NULL, or zero where that is no row's. */
+bool lido__reference_is_none(const lido__reference *reference, const void *object);
+/* What a reference refers to, if that is one of the session's objects; the second goes by the key that it has alone. */
 lido__object *lido__reference_find(lido_session *session, const lido__reference *reference, const void *object,
                                    lido__set **target);
+lido__object *lido__reference_find_by_key(lido_session *session, const lido__reference *reference, const void *object);
 
 /* ---- read.c ---- */
 
