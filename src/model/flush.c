@@ -19,6 +19,7 @@ typedef struct flush {
     lido__set **sets; /* of which objects are added or removed, */
     size_t set_count;
     bool circular; /* whose models need each other */
+    bool started;  /* something may have been written */
     lido__arena memory;
     lido__write *writes; /* the batch */
     size_t write_count;
@@ -331,6 +332,7 @@ static bool update_changed(flush *on) {
 
 static bool write_all(lido_session *session, void *argument) {
     flush *on = argument;
+    on->started = true;
     if (!insert_added(on) || !update_changed(on))
         return false;
     for (size_t i = 0; i < on->removed.count; i++)
@@ -341,25 +343,15 @@ static bool write_all(lido_session *session, void *argument) {
 
 /* ---- The whole ---- */
 
-/* What was sent before, in autocommit mode, is a transaction of its own. */
-static bool transact_alone(lido_session *session, bool (*work)(lido_session *session, void *argument), void *argument) {
-    if (!lido__queue_run(session, NULL))
-        return false;
-    session->options.autocommit = false;
-    work(session, argument);
-    lido_status outcome = lido_commit(session);
-    session->options.autocommit = true;
-    if (outcome == LIDO_OK)
-        return true;
-    session->failed = true; /* until the next statement, as a statement's error */
-    session->error.status = LIDO_ERROR;
-    return false;
-}
-
 bool lido__unit_transact(lido_session *session, bool (*work)(lido_session *session, void *argument), void *argument) {
     lido__unit_of_work *unit = unit_of(session);
+    bool own;
     unit->flushing = true;
-    bool done = session->options.autocommit ? transact_alone(session, work, argument) : work(session, argument);
+    bool done = lido__transaction_whole_begin(session, &own);
+    if (done) {
+        bool worked = work(session, argument);
+        done = lido__transaction_whole_end(session, own) && worked;
+    }
     unit->flushing = false;
     return done;
 }
@@ -369,7 +361,12 @@ static bool flush_all(flush *on) {
         return false;
     if (on->added.count + on->changed.count + on->removed.count == 0)
         return true;
-    return lido__unit_transact(on->session, write_all, on);
+    bool alone = on->session->options.autocommit;
+    on->started = false;
+    bool done = lido__unit_transact(on->session, write_all, on);
+    if (alone && on->started)
+        unit_of(on->session)->unit.ended(on->session, on->session->outcome);
+    return done;
 }
 
 bool lido__unit_flush(lido_session *session) {
