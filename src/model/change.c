@@ -47,7 +47,7 @@ bool lido__column_differs(const lido__column *column, const void *one_struct, co
 
 static bool refuse_key(lido_session *session, const lido__set *set, const lido__object *object,
                        const lido__column *column) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_was(set, object), whose, sizeof whose);
     lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
                        "the key of %s was changed in column %s: a key stays; remove the object and add another, or use "

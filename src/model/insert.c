@@ -113,13 +113,15 @@ static const char *write_question(lido_session *session, const lido__plan *plan,
         lido__buffer_text(text, first ? "SELECT " : ", ");
         first = false;
         if (column->generated == LIDO__GENERATED_IDENTITY)
-            lido__buffer_text(text, "nextval(s.name)");
+            lido__buffer_text(text, "pg_catalog.nextval(s.name)");
         else
             lido__buffer_format(text, "CAST((%s) AS %s)", column->part->fallback,
                                 lido__part_sql_type(column->part, LIDO__POSTGRESQL));
     }
-    lido__buffer_text(text, " FROM (SELECT CAST(pg_get_serial_sequence($1, $2) AS regclass) AS name OFFSET 0) AS s, "
-                            "generate_series(1, CAST($3 AS bigint))");
+    lido__buffer_text(text,
+                      " FROM (SELECT CAST(pg_catalog.pg_get_serial_sequence($1, $2) AS pg_catalog.regclass) AS name "
+                      "OFFSET 0) AS s, "
+                      "pg_catalog.generate_series(1, CAST($3 AS bigint))");
     return lido__buffer_string(text);
 }
 
@@ -174,7 +176,7 @@ static bool number_for_sqlite(lido_session *session, const lido__set *set, const
     if (lido__buffer_string(text) == NULL)
         return lido__unit_out_of_memory(session);
     lido_value value = lido_query_valuev(session, lido__buffer_string(text), 0, NULL);
-    int64_t last = value.kind == LIDO_KIND_INT64 ? value.as.integer : 0;
+    int64_t last = value.kind == LIDO_KIND_INT64 && value.as.integer > 0 ? value.as.integer : 0;
     for (size_t i = 0; i < structs->count; i++) {
         lido__convert_member((const char *)lido__structs_at(structs, i) + key->offset, key->kind, &value);
         last = value.kind == LIDO_KIND_INT64 && value.as.integer > last ? value.as.integer : last;

@@ -15,7 +15,7 @@ static lido__object *copy_of(lido_session *session, lido__set *set, const void *
 }
 
 static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_struct(known), whose, sizeof whose);
     return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
                               known->state == LIDO__OBJECT_REMOVED

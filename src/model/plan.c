@@ -328,7 +328,7 @@ static bool write_pieces(builder *build) {
     for (size_t i = 0; members != NULL && i < plan->column_count; i++) {
         const lido__column *column = &plan->columns[i];
         members[i] = (lido_member){column->quoted, column->kind, column->offset};
-        lido__buffer_format(&build->quoted, "%s%s", i > 0 ? ", " : "", column->quoted);
+        lido__buffer_format(&build->quoted, "%s%s.%s", i > 0 ? ", " : "", plan->table, column->quoted);
     }
     for (size_t i = 0; i < plan->key_count; i++)
         lido__buffer_format(&build->bare, "%s%s = ?", i > 0 ? " AND " : "", plan->keys[i]->quoted);

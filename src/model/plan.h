@@ -67,7 +67,7 @@ struct lido__plan {
     const lido__index *indexes;
 
     /* Pieces of SQL, the same on both databases. */
-    const char *column_list;   /* "id", "name" */
+    const char *column_list;   /* "items"."id", "items"."name": a tail may join tables with columns of the same names */
     const char *key_condition; /* "id" = ?; with more columns AND between them */
 
     lido__arena memory; /* of all this */

@@ -322,7 +322,7 @@ void lido__set_drop(lido__set *set, lido__object *object) {
 }
 
 static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *object) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_struct(object), whose, sizeof whose);
     return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE, "two of the session's objects are %s", whose);
 }

@@ -128,6 +128,7 @@ bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object
 /* Copies a member's text, blob or value into the unit's memory. False: out of memory, the session has failed. */
 bool lido__column_own(lido_session *session, const lido__column *column, void *object);
 
+enum { LIDO__WHOSE_SIZE = 192 }; /* a key of two uuids fits */
 /* Writes "Item (id = 42)"; keys that are texts are not told. */
 void lido__object_describe(const lido__set *set, const void *object, char *text, size_t size);
 

@@ -319,7 +319,7 @@ static bool read_returned(lido_session *session, lido__write *write) {
 }
 
 static bool refuse_conflict(lido_session *session, const lido__write *write) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(write->set, write->was != NULL ? write->was : write->object, whose, sizeof whose);
     lido__model_refuse(session, write->set->model, LIDO_ERROR_SERIALISATION,
                        "%s was changed or removed by somebody else since it was read", whose);

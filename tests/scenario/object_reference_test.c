@@ -42,6 +42,36 @@ typedef struct Step {
     struct Step *parent;
 } Step;
 
+/* Its key is given, and may be 0. */
+typedef struct Kind {
+    int code;
+    const char *name;
+} Kind;
+
+typedef struct Sort {
+    int64_t id;
+    int kind_code;
+    Kind *kind;
+} Sort;
+
+LIDO_MODEL(Kind, "kinds", LIDO_KEY(Kind, code), LIDO_FIELD(Kind, name));
+
+LIDO_MODEL(Sort, "sorts", LIDO_KEY(Sort, id), LIDO_REF(Sort, kind_code, Kind, LIDO_OBJECT(Sort, kind)));
+
+typedef struct Picture {
+    lido_bytes hash;
+} Picture;
+
+typedef struct Frame {
+    int64_t id;
+    lido_bytes hash;
+    Picture *picture;
+} Frame;
+
+LIDO_MODEL(Picture, "pictures", LIDO_KEY(Picture, hash));
+
+LIDO_MODEL(Frame, "frames", LIDO_KEY(Frame, id), LIDO_REF(Frame, hash, Picture, LIDO_OBJECT(Frame, picture)));
+
 LIDO_MODEL(Owner, "owners", LIDO_KEY(Owner, id), LIDO_FIELD(Owner, name, .unique = true),
            LIDO_ROW_VERSION(Owner, version));
 
@@ -61,8 +91,8 @@ LIDO_MODEL(Step, "steps", LIDO_KEY(Step, id), LIDO_FIELD(Step, state, .fallback 
 
 static lido_session *open_house(lido_engine *engine) {
     lido_session *db = lido_session_open(engine, NULL);
-    lido_create_all(db,
-                    LIDO_MODEL_LIST(&Owner_model, &Thing_model, &Key_model, &Tag_model, &OwnerTag_model, &Step_model));
+    lido_create_all(db, LIDO_MODEL_LIST(&Owner_model, &Thing_model, &Key_model, &Tag_model, &OwnerTag_model,
+                                        &Step_model, &Kind_model, &Sort_model));
     assert_int_equal(lido_commit(db), LIDO_OK);
     return db;
 }
@@ -94,6 +124,7 @@ static void story_of_a_new_owner(lido_engine *engine) {
     saw("the key is there: %d", lamp->owner_id != NULL && *lamp->owner_id == lamp->owner->id);
     saw_status("commit", lido_commit(db));
     saw("%d with an owner", (int)lido_count(db, Thing, "WHERE owner_id IS NOT NULL"));
+    saw("found by a join: %d", lido_first(db, Thing, "JOIN owners o ON o.id = owner_id WHERE o.name = 'ada'") == lamp);
     lido_session_close(db);
 }
 
@@ -207,6 +238,42 @@ static void story_of_inserting_what_was_added(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* A key that is not generated may be 0. */
+static void story_of_key_zero(lido_engine *engine) {
+    lido_session *db = open_house(engine);
+    Kind *other = lido_add(db, Kind, &(Kind){.code = 7, .name = "seven"});
+    lido_add(db, Kind, &(Kind){.code = 0, .name = "zero"});
+    lido_add(db, Sort, &(Sort){.kind = other});
+    lido_add(db, Sort, &(Sort){.kind_code = 0});
+    saw_status("commit", lido_commit(db));
+    lido_forget(db);
+    size_t count;
+    Sort **sorts = lido_find(db, Sort, &count, "ORDER BY kind_code");
+    saw("loaded %d", lido_load_related(db, Sort, sorts, count, kind));
+    saw("%s, %s", sorts[0]->kind != NULL ? sorts[0]->kind->name : "none", sorts[1]->kind->name);
+    sorts[1]->kind_code = 0;
+    saw("loaded %d", lido_load_related(db, Sort, sorts, count, kind));
+    saw("the same: %d", sorts[0]->kind == sorts[1]->kind);
+    SAW_REFUSAL(db, lido_count(db, Frame, ""));
+    lido_session_close(db);
+}
+
+/* Keys are given from 1 on, whatever the program has put in. */
+static void story_of_a_key_below_zero(lido_engine *engine) {
+    enum { MANY = 40 };
+    lido_session *db = open_house(engine);
+    Owner many[MANY] = {{.id = 0}};
+    char names[MANY][8];
+    lido_insert(db, Owner, &(Owner){.id = -3, .name = "below"});
+    for (int i = 0; i < MANY; i++) {
+        snprintf(names[i], sizeof names[i], "%d", i);
+        many[i].name = names[i];
+    }
+    saw("inserted %d", (int)lido_insert_many(db, Owner, many, MANY));
+    saw("from %d to %d", (int)many[0].id, (int)many[MANY - 1].id);
+    lido_session_close(db);
+}
+
 static const scenario scenarios[] = {
     {"what is gone already hides no conflict", story_of_a_conflict_behind,
      "flushed 0\nserialisation failure: Owner: Owner (id = 1) was changed or removed by somebody else since it was "
@@ -226,8 +293,13 @@ static const scenario scenarios[] = {
      "loaded 1\nupdated 1\n1 without owner\nupdated 1\nupserted 1\n1 without owner\n"},
     {"inserted at once after it was added", story_of_inserting_what_was_added,
      "inserted 1\ninserted 1, upserted 1\nflushed 1\ncommit: ok\nlady ada: 1 thing, 2 owners\n"},
+    {"a key that is zero", story_of_key_zero,
+     "commit: ok\nloaded 1\nzero, seven\nloaded 1\nthe same: 1\nmisuse: model Frame: column hash is a blob, and "
+     "objects are not "
+     "referred to by blobs: leave LIDO_OBJECT away\n"},
+    {"a key below zero", story_of_a_key_below_zero, "inserted 40\nfrom 1 to 40\n"},
     {"an owner that is new", story_of_a_new_owner,
-     "flushed 1\nflushed 1\nthe key is there: 1\ncommit: ok\n1 with an owner\n"},
+     "flushed 1\nflushed 1\nthe key is there: 1\ncommit: ok\n1 with an owner\nfound by a join: 1\n"},
 };
 
 int main(void) {

@@ -234,6 +234,24 @@ static void story_of_others_in_autocommit(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* Rows that are to be deleted, and such as are gone. */
+static void story_of_what_is_not_there(lido_engine *engine) {
+    fill_shop(engine, 4);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_remove(db, Item, lido_first(db, Item, "ORDER BY name"));
+    lido_remove(db, Item, lido_fetch(db, Item, 2));
+    saw("the first that stays: %s", name_of(lido_first(db, Item, "ORDER BY name")));
+    saw("none of these: %s", name_of(lido_first(db, Item, "WHERE price < 3")));
+    Item *gone = lido_fetch(db, Item, 4);
+    lido_exec(db, "DELETE FROM items WHERE id = 4");
+    saw("refreshed %d", lido_refresh(db, Item, gone));
+    saw("then fetched: %s", name_of(lido_fetch(db, Item, 4)));
+    gone->name = "nobody's";
+    saw("flushed %d", lido_flush(db));
+    saw("items left: %d", (int)lido_count(db, Item, ""));
+    lido_session_close(db);
+}
+
 static void story_of_options(lido_engine *engine) {
     User ada = fill_shop(engine, 1);
     lido_session *other = lido_session_open(engine, &(lido_session_options){.autocommit = true});
@@ -332,6 +350,8 @@ static const scenario scenarios[] = {
      "  a 9 new 4\n  b 2 new 1\n  x 0 new 1\n"},
     {"others in autocommit mode leave objects alone", story_of_others_in_autocommit,
      "inserted 0\nunique violation\nseeded 0\nerror\nseeded 1\n1 item, 2 users\nflushed 1\n2 items\n"},
+    {"what is not there is not found", story_of_what_is_not_there,
+     "the first that stays: c\nnone of these: none\nrefreshed 0\nthen fetched: none\nflushed 1\nitems left: 1\n"},
     {"autoflush, and objects that expire", story_of_options,
      "2 items, found for 5: 1\ncommit: ok\nuntil it is asked for: 5\nthe same: 1\n50\n50\ncommit: ok\ngone: 1\n"
      "changed since, so not read again: 51\ncommit: ok\n  b 51 new 2\n"},
