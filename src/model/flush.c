@@ -330,10 +330,56 @@ static bool update_changed(flush *on) {
     return true;
 }
 
+/* Whether a row refers to one that is deleted before it, by a column that may be NULL. */
+static bool is_held(flush *on, const lido__work *work, const lido__reference *reference) {
+    lido__set *target;
+    if (!reference->column->may_be_null)
+        return false;
+    const void *was = lido__object_was(work->set, work->object);
+    const lido__object *other = lido__reference_find(on->session, reference, was, &target);
+    return other != NULL && other->state == LIDO__OBJECT_REMOVED && other->epoch < work->object->epoch;
+}
+
+/* Where rows that are to be deleted refer to each other in a circle, it is opened before: those are set to NULL. */
+static bool let_go(flush *on, const lido__work *work) {
+    const lido__set *set = work->set;
+    char *was = lido__object_was(set, work->object);
+    char *freed = NULL;
+    for (size_t i = 0; i < set->plan->reference_count; i++) {
+        const lido__column *column = set->plan->references[i].column;
+        if (!is_held(on, work, &set->plan->references[i]))
+            continue;
+        if (freed == NULL && (freed = lido__arena_allocate(&on->memory, set->size)) != NULL)
+            memcpy(freed, was, set->size);
+        if (freed == NULL)
+            return lido__unit_out_of_memory(on->session);
+        memset(freed + column->offset, 0, column->size);
+    }
+    lido__write write = {.kind = LIDO__WRITE_UPDATE, .set = work->set, .object = freed, .was = was};
+    if (on->session->failed || freed == NULL)
+        return !on->session->failed;
+    if (!run_batch(on) || !lido__writes_run(on->session, 1, &write) ||
+        !lido__history_note(on->session, work->set, work->object, LIDO__EVENT_WRITTEN))
+        return false;
+    memcpy(was, freed, set->size);
+    return true;
+}
+
+static bool open_circles(flush *on) {
+    for (size_t i = 0; i < on->removed.count; i++)
+        on->removed.items[i].object->epoch = (uint32_t)i;
+    for (size_t i = 0; i < on->removed.count; i++) {
+        const lido__work *work = &on->removed.items[i];
+        if ((on->circular || depends_on_itself(work->set)) && !let_go(on, work))
+            return false;
+    }
+    return true;
+}
+
 static bool write_all(lido_session *session, void *argument) {
     flush *on = argument;
     on->started = true;
-    if (!insert_added(on) || !update_changed(on))
+    if (!insert_added(on) || !update_changed(on) || !open_circles(on))
         return false;
     for (size_t i = 0; i < on->removed.count; i++)
         if (!add_write(on, &on->removed.items[i], LIDO__WRITE_DELETE))
