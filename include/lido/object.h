@@ -24,8 +24,8 @@
  * when it was opened.
  * * The functions of the first way know nothing of the session's objects, save that one of these may be given to them.
  *
- * A tail is the rest of a SELECT: "WHERE price < ? ORDER BY name", "" for all. It is the program's SQL; values go in by
- * placeholders, as in lido_query. Values that do not fit a member, NULL where the model has none among them, make the
+ * A tail is the rest of a SELECT: "WHERE price < ? ORDER BY name", "" for all. It may begin with a JOIN; the model's
+ * table goes by its own name, not by another. It is the program's SQL; values go in by placeholders, as in lido_query. Values that do not fit a member, NULL where the model has none among them, make the
  * session fail, with model and column named.
  *
  * All of these wait for the database unless said otherwise, and are for the session's own thread or task. On a failed
@@ -41,7 +41,8 @@ LIDO_BEGIN_C
 /* ---- The program's structs ---- */
 
 /* Inserts a row. Into the struct goes what was generated: the key if it was zero, each member that has a fallback and
- * was zero, version 1. True: it was inserted. */
+ * was zero, version 1; a text or a blob among them lives as long as the session's objects. A reference that is zero is
+ * taken from its object member, which must have its key. True: it was inserted. */
 LIDO_API bool lido_insert_object(lido_session *session, const lido_model *model, void *object);
 
 /* Inserts `count` structs that lie one behind the other, as fast as the database takes them (docs/bulk.md), and fills
@@ -117,10 +118,11 @@ LIDO_API bool lido_load_related_objects(lido_session *session, const lido_model 
                                         size_t count, const char *member);
 
 /* Writes what was added, changed and removed: rows that are referred to before those that refer to them, deletions
- * last, in the opposite order; all of it together, and many objects of one model as lido_insert_many does. A row that
- * was changed or removed by somebody else since it was read makes the session fail: if it has a version or is not
- * there, with category serialisation. The error says which object it befell. In autocommit mode all of it is a
- * transaction of its own. */
+ * last, in the opposite order; all of it together, and many objects of one model as lido_insert_many does. If
+ * somebody else has changed a row with a version since it was read, or has removed one that is to be changed, the
+ * session fails, with category serialisation; so it does if a row with a version that is to be deleted is gone. One
+ * without, that is to be deleted and is gone, is no failure. The error says which object it befell. In autocommit mode
+ * all of it is a transaction of its own. */
 LIDO_API bool lido_flush(lido_session *session);
 
 /* Flushes, then frees all objects and arrays that the session has handed out, and what lido_keep kept. For sessions

@@ -144,7 +144,7 @@ int lido_savepoint_begin(lido_session *session) {
     lido__operation begin = {.kind = LIDO__SAVEPOINT, .savepoint = number};
     if (!session->failed && lido__queue_begin(session))
         lido__queue_add(session, &begin);
-    if (session->unit != NULL)
+    if (session->unit != NULL && !session->whole)
         session->unit->savepoint_begun(session, number);
     return session->savepoints = number;
 }
@@ -173,7 +173,7 @@ static bool can_clear(const lido_session *session, int savepoint) {
 static void undo_savepoint(lido_session *session, int savepoint) {
     lido__operation undo = {.kind = LIDO__ROLLBACK_TO, .savepoint = savepoint};
     bool clears = can_clear(session, savepoint);
-    if (session->unit != NULL)
+    if (session->unit != NULL && !session->whole)
         session->unit->savepoint_undone(session, savepoint);
     if (session->failed && !clears)
         return;
@@ -271,6 +271,7 @@ bool lido__transaction_whole_begin(lido_session *session, bool *own) {
     if (*own && !lido__queue_run(session, NULL)) /* what was sent before is a transaction of its own */
         return false;
     session->options.autocommit = false;
+    session->whole = session->whole || *own; /* one within another is part of that */
     return true;
 }
 
@@ -278,11 +279,14 @@ bool lido__transaction_whole_begin(lido_session *session, bool *own) {
 bool lido__transaction_whole_end(lido_session *session, bool own) {
     if (!own)
         return !session->failed;
-    lido_status outcome = lido_commit(session);
+    lido__stream_stop(session);
+    lido_status outcome = commit_transaction(session);
     session->options.autocommit = true;
+    session->whole = false;
     if (outcome == LIDO_OK)
         return true;
     session->failed = true;
-    session->error.status = LIDO_ERROR;
+    if (outcome != LIDO_UNKNOWN)
+        session->error.status = LIDO_ERROR;
     return false;
 }

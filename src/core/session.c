@@ -285,7 +285,7 @@ bool lido__session_resume(lido_session *session) {
 }
 
 bool lido__session_flush(lido_session *session) {
-    if (session->unit != NULL && !session->failed)
+    if (session->unit != NULL && !session->failed && !session->whole)
         session->unit->flush(session);
     return !session->failed;
 }
@@ -301,7 +301,7 @@ lido_status lido__session_settle(lido_session *session, lido_status outcome) {
     session->savepoints = session->savepoints_sent = 0;
     session->outcome = outcome;
     session->ended = true;
-    if (session->unit != NULL)
+    if (session->unit != NULL && !session->whole)
         session->unit->ended(session, outcome);
     return outcome;
 }

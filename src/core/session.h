@@ -72,6 +72,7 @@ struct lido_session {
     int savepoints_sent; /* how many of them the database has heard of */
     lido_status outcome; /* of the last transaction that ended, */
     bool ended;          /* if one has */
+    bool whole;          /* autocommit: one of its own is under way; see lido__transaction_whole_begin */
 
     size_t queue_count;
     size_t queue_bytes;
@@ -191,7 +192,8 @@ void lido__queue_drop(lido_session *session, size_t first);
 /* Rolls the transaction back at the database, if it has one; gives the connection back. */
 void lido__transaction_undo(lido_session *session);
 /* What is run between the two is a transaction of its own in autocommit mode, and else a part of the session's; *own is
- * for the second. Both are false if the session has failed; the second must be called if the first was true. */
+ * for the second. The session's objects have no part in one of its own: it does not flush them, and they do not hear
+ * how it ended. Both are false if the session has failed; the second must be called if the first was true. */
 bool lido__transaction_whole_begin(lido_session *session, bool *own);
 bool lido__transaction_whole_end(lido_session *session, bool own);
 

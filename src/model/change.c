@@ -47,7 +47,7 @@ bool lido__column_differs(const lido__column *column, const void *one_struct, co
 
 static bool refuse_key(lido_session *session, const lido__set *set, const lido__object *object,
                        const lido__column *column) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_was(set, object), whose, sizeof whose);
     lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
                        "the key of %s was changed in column %s: a key stays; remove the object and add another, or use "
@@ -71,13 +71,11 @@ static bool look_closely(lido_session *session, lido__set *set, lido__object *ob
             memcpy(now + column->offset, was + column->offset, column->size);
         *changed = *changed || differs;
     }
-    if (!*changed) /* the members that are no columns; so the next look is a quick one again */
-        memcpy(was, now, set->model->size);
     return true;
 }
 
 bool lido__object_changed(lido_session *session, lido__set *set, lido__object *object, bool *changed) {
-    lido__object *pending;
+    const lido__reference *pending;
     *changed = false;
     if (memcmp(lido__object_struct(object), lido__object_was(set, object), set->model->size) == 0)
         return true;
@@ -85,12 +83,14 @@ bool lido__object_changed(lido_session *session, lido__set *set, lido__object *o
     if (session->failed || !look_closely(session, set, object, changed))
         return false;
     *changed = *changed || pending != NULL; /* its key will be there when this is written */
+    if (!*changed)                          /* the members that are no columns; so the next look is a quick one again */
+        memcpy(lido__object_was(set, object), lido__object_struct(object), set->model->size);
     return true;
 }
 
 /* ---- References that are given by their object ---- */
 
-static const void *object_member(const lido__reference *reference, const void *object) {
+const void *lido__reference_object(const lido__reference *reference, const void *object) {
     const lido_part *part = reference->column->part;
     if (part->object == NULL)
         return NULL;
@@ -99,39 +99,98 @@ static const void *object_member(const lido__reference *reference, const void *o
     return other;
 }
 
-/* The key goes where the reference is: as a value, or, if that is nullable, as a pointer to the session's copy. */
+bool lido__reference_is_none(const lido__reference *reference, const void *object) {
+    return reference->zero_is_none && lido__member_is_zero(reference->column, object);
+}
+
+/* The key goes where the reference is: as a value, or, if that is nullable, as a pointer to the session's copy. A text
+ * of the program's becomes the session's, too. */
 static bool copy_key(lido_session *session, const lido__column *to, void *object, const lido__column *from,
-                     const void *other) {
+                     const void *other, bool is_foreign) {
     char *member = (char *)object + to->offset;
     const char *key = (const char *)other + from->offset;
     if (!lido__target_is_nullable(to->kind)) {
         memcpy(member, key, to->size);
-        return true;
+        return !is_foreign || lido__column_own(session, to, object);
     }
     memcpy(member, &key, sizeof key);
     return lido__column_own(session, to, object);
 }
 
+/* One reference, which is given by `other`. *pending: that has no key yet. False: the session has failed. */
+static bool fill(lido_session *session, const lido__reference *reference, void *object, const void *other,
+                 const lido__reference **pending) {
+    lido__set *target = lido__set_of(session, reference->target);
+    if (target == NULL)
+        return false;
+    const lido__column *key = lido__plan_column(target->plan, reference->target_name);
+    const lido__object *owner = lido__set_owner(session, target, other);
+    bool unkeyed = owner != NULL && owner->unkeyed;
+    if (session->failed)
+        return false;
+    if (key->is_key && (unkeyed || (reference->zero_is_none && lido__member_is_zero(key, other)))) {
+        *pending = reference;
+        return true;
+    }
+    return copy_key(session, reference->column, object, key, other, owner == NULL);
+}
+
 bool lido__references_fill(lido_session *session, const lido__set *set, void *object, const void *was,
-                           lido__object **pending) {
+                           const lido__reference **pending) {
     *pending = NULL;
     for (size_t i = 0; i < set->plan->reference_count; i++) {
         const lido__reference *reference = &set->plan->references[i];
-        const void *other = object_member(reference, object);
+        const void *other = lido__reference_object(reference, object);
         if (other == NULL || !lido__member_is_zero(reference->column, object) ||
-            (was != NULL && object_member(reference, was) == other))
+            (was != NULL && lido__reference_object(reference, was) == other))
             continue;
-        lido__set *target = lido__set_of(session, reference->target);
-        if (target == NULL)
-            return false;
-        const lido__column *key = lido__plan_column(target->plan, reference->target_name);
-        lido__object *owner = lido__set_owner(session, target, other);
-        if (owner != NULL && owner->unkeyed && key->is_key)
-            *pending = owner;
-        else if (session->failed || !copy_key(session, reference->column, object, key, other))
+        if (!fill(session, reference, object, other, pending))
             return false;
     }
     return *pending == NULL;
+}
+
+bool lido__references_need(lido_session *session, const lido__set *set, void *object, const void *was) {
+    const lido__reference *pending;
+    if (set->plan->reference_count == 0 || lido__references_fill(session, set, object, was, &pending))
+        return true;
+    return !session->failed &&
+           lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE, "%s has no key yet: flush, or insert it, first",
+                              pending->column->part->object);
+}
+
+bool lido__references_fill_key(lido_session *session, const lido__set *set, void *object) {
+    const lido__reference *pending;
+    for (size_t i = 0; i < set->plan->reference_count; i++) {
+        const lido__reference *reference = &set->plan->references[i];
+        const void *other = lido__reference_object(reference, object);
+        if (reference->column->is_key && other != NULL && lido__member_is_zero(reference->column, object) &&
+            !fill(session, reference, object, other, &pending))
+            return false;
+    }
+    return true;
+}
+
+static lido__object *find_by_key(lido_session *session, const lido__reference *reference, const void *object,
+                                 lido__set *target) {
+    lido__object *other = lido__object_new(session, target); /* for its key alone */
+    const lido__column *key = lido__plan_column(target->plan, reference->target_name);
+    target->spare = other;
+    if (other == NULL || !key->is_key || target->plan->key_count != 1)
+        return NULL;
+    const void *member = (const char *)object + reference->column->offset;
+    if (lido__target_is_nullable(reference->column->kind))
+        /* cppcheck-suppress pointerSize */
+        memcpy(&member, member, sizeof member);
+    memcpy((char *)lido__object_struct(other) + key->offset, member, key->size);
+    return lido__set_find(session, target, lido__object_struct(other));
+}
+
+lido__object *lido__reference_find_by_key(lido_session *session, const lido__reference *reference, const void *object) {
+    lido__set *target = lido__set_of(session, reference->target);
+    if (target == NULL || target->keyed.count == 0)
+        return NULL;
+    return find_by_key(session, reference, object, target);
 }
 
 lido__object *lido__reference_find(lido_session *session, const lido__reference *reference, const void *object,
@@ -139,21 +198,13 @@ lido__object *lido__reference_find(lido_session *session, const lido__reference 
     *target = lido__set_of(session, reference->target);
     if (*target == NULL || ((*target)->keyed.count == 0 && (*target)->unkeyed.count == 0))
         return NULL;
-    if (lido__member_is_zero(reference->column, object)) {
-        const void *other = object_member(reference, object);
-        return other != NULL ? lido__set_owner(session, *target, other) : NULL;
-    }
-    lido__object *other = lido__object_new(session, *target); /* for its key alone */
-    const lido__column *key = lido__plan_column((*target)->plan, reference->target_name);
-    (*target)->spare = other;
-    if (other == NULL || !key->is_key || (*target)->plan->key_count != 1)
-        return NULL;
-    const void *member = (const char *)object + reference->column->offset;
-    if (lido__target_is_nullable(reference->column->kind))
-        /* cppcheck-suppress pointerSize */
-        memcpy(&member, member, sizeof member);
-    memcpy((char *)lido__object_struct(other) + key->offset, member, key->size);
-    return lido__set_find(session, *target, lido__object_struct(other));
+    lido__object *found = NULL;
+    if (!lido__reference_is_none(reference, object))
+        found = find_by_key(session, reference, object, *target);
+    if (found != NULL || session->failed || !lido__member_is_zero(reference->column, object))
+        return found;
+    const void *other = lido__reference_object(reference, object);
+    return other != NULL ? lido__set_owner(session, *target, other) : NULL;
 }
 
 bool lido__object_own(lido_session *session, lido__set *set, lido__object *object) {

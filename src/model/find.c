@@ -1,4 +1,5 @@
 /* Reading objects: by key, by a tail of SQL, and how many there are. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +152,7 @@ void **lido_find_objects(lido_session *session, const lido_model *model, size_t 
     return items != NULL ? items : (void **)(uintptr_t)nothing;
 }
 
-/* The only row's object; NULL: there is none, or the session has failed. */
+/* The first row's object that was not removed; NULL: there is none, or the session has failed. */
 static void *find_one(lido_session *session, lido__set *set, const char *sql, size_t count, const lido_value *values) {
     found_list list = {.items = NULL};
     bool done = find(session, set, sql, count, values, &list);
@@ -160,12 +161,22 @@ static void *find_one(lido_session *session, lido__set *set, const char *sql, si
     return object;
 }
 
+/* Of objects that were removed and not flushed the rows are still there: as many more rows must be asked for. */
+static size_t count_removed(const lido__set *set) {
+    size_t count = 0;
+    for (const lido__object *object = set->unwritten > 0 ? set->first : NULL; object != NULL; object = object->next)
+        count += object->state == LIDO__OBJECT_REMOVED;
+    return count;
+}
+
 void *lido_first_object(lido_session *session, const lido_model *model, const char *tail, size_t count,
                         const lido_value *values) {
+    char limit[32];
     lido__set *set = lido__set_of(session, model);
     if (set == NULL || !lido__unit_autoflush(session))
         return NULL;
-    return find_one(session, set, write_sql(session, set->select, "", "", tail, "\nLIMIT 1"), count, values);
+    snprintf(limit, sizeof limit, "\nLIMIT %zu", count_removed(set) + 1);
+    return find_one(session, set, write_sql(session, set->select, "", "", tail, limit), count, values);
 }
 
 /* ---- By key ---- */
@@ -205,6 +216,13 @@ static void *fetch_row(lido_session *session, lido__set *set, const void *object
     return find_one(session, set, set->fetch, count, values);
 }
 
+/* Somebody has deleted its row. */
+static void drop_gone(lido_session *session, lido__set *set, lido__object *known) {
+    if (!session->failed && known->state == LIDO__OBJECT_CLEAN &&
+        lido__history_note(session, set, known, LIDO__EVENT_WENT))
+        lido__set_drop(set, known);
+}
+
 void *lido_fetch_object(lido_session *session, const lido_model *model, size_t count, const lido_value *key) {
     lido__set *set = lido__set_of(session, model);
     lido__object *wanted = set != NULL ? lido__object_new(session, set) : NULL;
@@ -217,9 +235,8 @@ void *lido_fetch_object(lido_session *session, const lido_model *model, size_t c
         return known->state != LIDO__OBJECT_REMOVED ? lido__object_struct(known) : NULL;
     }
     void *found = fetch_row(session, set, lido__object_struct(wanted), wanted);
-    if (found == NULL && known != NULL && !session->failed && known->state == LIDO__OBJECT_CLEAN &&
-        lido__history_note(session, set, known, LIDO__EVENT_WENT))
-        lido__set_drop(set, known); /* somebody has deleted it */
+    if (found == NULL && known != NULL)
+        drop_gone(session, set, known);
     return found;
 }
 
@@ -238,6 +255,8 @@ bool lido_refresh_object(lido_session *session, const lido_model *model, void *o
     known->epoch = unit_of(session)->epoch - 1;
     void *found = fetch_row(session, set, object, set->spare);
     known->epoch = unit_of(session)->epoch;
+    if (found == NULL)
+        drop_gone(session, set, known);
     return found == object;
 }
 

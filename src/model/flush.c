@@ -19,6 +19,7 @@ typedef struct flush {
     lido__set **sets; /* of which objects are added or removed, */
     size_t set_count;
     bool circular; /* whose models need each other */
+    bool started;  /* something may have been written */
     lido__arena memory;
     lido__write *writes; /* the batch */
     size_t write_count;
@@ -30,16 +31,21 @@ static lido__unit_of_work *unit_of(const lido_session *session) {
 
 /* ---- What there is to do ---- */
 
+static bool key_differs(const lido__set *set, const lido__object *object) {
+    for (size_t i = 0; i < set->plan->key_count; i++)
+        if (lido__column_differs(set->plan->keys[i], lido__object_struct(object), lido__object_was(set, object)))
+            return true;
+    return false;
+}
+
 /* An added object may have got its key, or another, since. */
 static bool look_at_added(lido_session *session, lido__set *set, lido__object *object) {
     const void *now = lido__object_struct(object);
     const void *was = lido__object_was(set, object);
     if (memcmp(now, was, set->model->size) == 0)
         return true;
-    for (size_t i = 0; i < set->plan->key_count; i++)
-        if (lido__column_differs(set->plan->keys[i], now, was))
-            return lido__object_own(session, set, object) && lido__set_rekey(session, set, object);
-    return lido__object_own(session, set, object);
+    return lido__object_own(session, set, object) &&
+           (!key_differs(set, object) || lido__set_rekey(session, set, object));
 }
 
 static bool look_at(flush *on, lido__set *set, lido__object *object) {
@@ -214,7 +220,8 @@ bool lido__object_written(lido_session *session, lido__set *set, lido__object *o
     }
     if (kind == LIDO__WRITE_UPDATE && !lido__history_note(session, set, object, LIDO__EVENT_WRITTEN))
         return false;
-    if (object->unkeyed && !lido__set_rekey(session, set, object))
+    if (object->state == LIDO__OBJECT_ADDED && (object->unkeyed || key_differs(set, object)) &&
+        !lido__set_rekey(session, set, object))
         return false;
     set->unwritten -= object->state == LIDO__OBJECT_ADDED;
     lido__object_settle(session, set, object);
@@ -252,16 +259,19 @@ static bool add_write(flush *on, const lido__work *work, lido__write_kind kind) 
     return true;
 }
 
-/* What it refers to may be in the batch, and its key be known only when that was run. */
+/* What it refers to may be in the batch, and its key be known only when that was run; or, of one that is late, after
+ * that. */
 static bool fill_references(flush *on, const lido__work *work) {
-    lido__object *pending;
+    const lido__reference *pending;
     void *object = lido__object_struct(work->object);
     const void *was = work->object->state == LIDO__OBJECT_CLEAN ? lido__object_was(work->set, work->object) : NULL;
     if (work->set->plan->reference_count == 0 || lido__references_fill(on->session, work->set, object, was, &pending))
         return true;
     if (on->session->failed || !run_batch(on))
         return false;
-    return lido__references_fill(on->session, work->set, object, was, &pending) || !on->session->failed;
+    if (lido__references_fill(on->session, work->set, object, was, &pending) || on->session->failed)
+        return !on->session->failed;
+    return work->object->late || lido__references_need(on->session, work->set, object, was);
 }
 
 static bool insert_one(flush *on, const lido__work *work) {
@@ -320,9 +330,56 @@ static bool update_changed(flush *on) {
     return true;
 }
 
+/* Whether a row refers to one that is deleted before it, by a column that may be NULL. */
+static bool is_held(flush *on, const lido__work *work, const lido__reference *reference) {
+    lido__set *target;
+    if (!reference->column->may_be_null)
+        return false;
+    const void *was = lido__object_was(work->set, work->object);
+    const lido__object *other = lido__reference_find(on->session, reference, was, &target);
+    return other != NULL && other->state == LIDO__OBJECT_REMOVED && other->epoch < work->object->epoch;
+}
+
+/* Where rows that are to be deleted refer to each other in a circle, it is opened before: those are set to NULL. */
+static bool let_go(flush *on, const lido__work *work) {
+    const lido__set *set = work->set;
+    char *was = lido__object_was(set, work->object);
+    char *freed = NULL;
+    for (size_t i = 0; i < set->plan->reference_count; i++) {
+        const lido__column *column = set->plan->references[i].column;
+        if (!is_held(on, work, &set->plan->references[i]))
+            continue;
+        if (freed == NULL && (freed = lido__arena_allocate(&on->memory, set->size)) != NULL)
+            memcpy(freed, was, set->size);
+        if (freed == NULL)
+            return lido__unit_out_of_memory(on->session);
+        memset(freed + column->offset, 0, column->size);
+    }
+    lido__write write = {.kind = LIDO__WRITE_UPDATE, .set = work->set, .object = freed, .was = was};
+    if (on->session->failed || freed == NULL)
+        return !on->session->failed;
+    if (!run_batch(on) || !lido__writes_run(on->session, 1, &write) ||
+        !lido__history_note(on->session, work->set, work->object, LIDO__EVENT_WRITTEN))
+        return false;
+    memcpy(was, freed, set->size);
+    return true;
+}
+
+static bool open_circles(flush *on) {
+    for (size_t i = 0; i < on->removed.count; i++)
+        on->removed.items[i].object->epoch = (uint32_t)i;
+    for (size_t i = 0; i < on->removed.count; i++) {
+        const lido__work *work = &on->removed.items[i];
+        if ((on->circular || depends_on_itself(work->set)) && !let_go(on, work))
+            return false;
+    }
+    return true;
+}
+
 static bool write_all(lido_session *session, void *argument) {
     flush *on = argument;
-    if (!insert_added(on) || !update_changed(on))
+    on->started = true;
+    if (!insert_added(on) || !update_changed(on) || !open_circles(on))
         return false;
     for (size_t i = 0; i < on->removed.count; i++)
         if (!add_write(on, &on->removed.items[i], LIDO__WRITE_DELETE))
@@ -332,25 +389,15 @@ static bool write_all(lido_session *session, void *argument) {
 
 /* ---- The whole ---- */
 
-/* What was sent before, in autocommit mode, is a transaction of its own. */
-static bool transact_alone(lido_session *session, bool (*work)(lido_session *session, void *argument), void *argument) {
-    if (!lido__queue_run(session, NULL))
-        return false;
-    session->options.autocommit = false;
-    work(session, argument);
-    lido_status outcome = lido_commit(session);
-    session->options.autocommit = true;
-    if (outcome == LIDO_OK)
-        return true;
-    session->failed = true; /* until the next statement, as a statement's error */
-    session->error.status = LIDO_ERROR;
-    return false;
-}
-
 bool lido__unit_transact(lido_session *session, bool (*work)(lido_session *session, void *argument), void *argument) {
     lido__unit_of_work *unit = unit_of(session);
+    bool own;
     unit->flushing = true;
-    bool done = session->options.autocommit ? transact_alone(session, work, argument) : work(session, argument);
+    bool done = lido__transaction_whole_begin(session, &own);
+    if (done) {
+        bool worked = work(session, argument);
+        done = lido__transaction_whole_end(session, own) && worked;
+    }
     unit->flushing = false;
     return done;
 }
@@ -360,7 +407,12 @@ static bool flush_all(flush *on) {
         return false;
     if (on->added.count + on->changed.count + on->removed.count == 0)
         return true;
-    return lido__unit_transact(on->session, write_all, on);
+    bool alone = on->session->options.autocommit;
+    on->started = false;
+    bool done = lido__unit_transact(on->session, write_all, on);
+    if (alone && on->started)
+        unit_of(on->session)->unit.ended(on->session, on->session->outcome);
+    return done;
 }
 
 bool lido__unit_flush(lido_session *session) {

@@ -25,17 +25,52 @@ static bool is_postgres(const lido_session *session) {
 
 /* ---- Row by row ---- */
 
+/* One struct's references. *waits: what it refers to has no key yet; only a flush comes back to that. */
+static bool fill_references(lido_session *session, const lido__set *set, const lido__structs *structs, size_t index,
+                            bool *waits) {
+    const lido__reference *pending;
+    void *object = lido__structs_at(structs, index);
+    *waits = false;
+    if (structs->objects == NULL)
+        return lido__references_need(session, set, object, NULL);
+    if (set->plan->reference_count > 0)
+        *waits = !lido__references_fill(session, set, object, NULL, &pending);
+    return !session->failed;
+}
+
+/* Fills a batch, which ends before what refers to one of the batch that has no key yet. Returns how many; 0: the
+ * session has failed. */
+static size_t gather(lido_session *session, lido__set *set, const lido__structs *structs, size_t first,
+                     lido__write *writes) {
+    size_t count = 0;
+    for (; count < BATCH && first + count < structs->count; count++) {
+        bool waits;
+        if (!fill_references(session, set, structs, first + count, &waits))
+            return 0;
+        if (waits && count > 0)
+            break;
+        writes[count] = (lido__write){.kind = LIDO__WRITE_INSERT,
+                                      .set = set,
+                                      .object = lido__structs_at(structs, first + count),
+                                      .late = lido__structs_late(structs, first + count)};
+    }
+    return count;
+}
+
+/* So that the next batch knows them. */
+static bool rekey(lido_session *session, lido__set *set, const lido__structs *structs, size_t first, size_t count) {
+    for (size_t i = first; structs->objects != NULL && i < first + count; i++)
+        if (structs->objects[i]->unkeyed && !lido__set_rekey(session, set, structs->objects[i]))
+            return false;
+    return true;
+}
+
 static bool insert_each(lido_session *session, lido__set *set, const lido__structs *structs) {
     lido__write *writes = calloc(BATCH, sizeof *writes);
     bool done = writes != NULL || lido__unit_out_of_memory(session);
-    for (size_t first = 0; done && first < structs->count; first += BATCH) {
-        size_t count = structs->count - first < BATCH ? structs->count - first : BATCH;
-        for (size_t i = 0; i < count; i++)
-            writes[i] = (lido__write){.kind = LIDO__WRITE_INSERT,
-                                      .set = set,
-                                      .object = lido__structs_at(structs, first + i),
-                                      .late = lido__structs_late(structs, first + i)};
-        done = lido__writes_run(session, count, writes);
+    for (size_t first = 0, count; done && first < structs->count; first += count) {
+        count = gather(session, set, structs, first, writes);
+        done = count > 0 && lido__writes_run(session, count, writes) && rekey(session, set, structs, first, count);
     }
     free(writes);
     return done;
@@ -78,13 +113,15 @@ static const char *write_question(lido_session *session, const lido__plan *plan,
         lido__buffer_text(text, first ? "SELECT " : ", ");
         first = false;
         if (column->generated == LIDO__GENERATED_IDENTITY)
-            lido__buffer_text(text, "nextval(s.name)");
+            lido__buffer_text(text, "pg_catalog.nextval(s.name)");
         else
             lido__buffer_format(text, "CAST((%s) AS %s)", column->part->fallback,
                                 lido__part_sql_type(column->part, LIDO__POSTGRESQL));
     }
-    lido__buffer_text(text, " FROM (SELECT CAST(pg_get_serial_sequence($1, $2) AS regclass) AS name OFFSET 0) AS s, "
-                            "generate_series(1, CAST($3 AS bigint))");
+    lido__buffer_text(text,
+                      " FROM (SELECT CAST(pg_catalog.pg_get_serial_sequence($1, $2) AS pg_catalog.regclass) AS name "
+                      "OFFSET 0) AS s, "
+                      "pg_catalog.generate_series(1, CAST($3 AS bigint))");
     return lido__buffer_string(text);
 }
 
@@ -139,7 +176,7 @@ static bool number_for_sqlite(lido_session *session, const lido__set *set, const
     if (lido__buffer_string(text) == NULL)
         return lido__unit_out_of_memory(session);
     lido_value value = lido_query_valuev(session, lido__buffer_string(text), 0, NULL);
-    int64_t last = value.kind == LIDO_KIND_INT64 ? value.as.integer : 0;
+    int64_t last = value.kind == LIDO_KIND_INT64 && value.as.integer > 0 ? value.as.integer : 0;
     for (size_t i = 0; i < structs->count; i++) {
         lido__convert_member((const char *)lido__structs_at(structs, i) + key->offset, key->kind, &value);
         last = value.kind == LIDO_KIND_INT64 && value.as.integer > last ? value.as.integer : last;
@@ -232,10 +269,10 @@ static void blame(lido_session *session, lido__set *set, const lido__structs *st
                                                   .object = lido__structs_at(structs, (size_t)row - 1)});
 }
 
-static bool fill_references(lido_session *session, lido__set *set, const lido__structs *structs) {
-    lido__object *pending;
-    for (size_t i = 0; set->plan->reference_count > 0 && i < structs->count; i++)
-        if (!lido__references_fill(session, set, lido__structs_at(structs, i), NULL, &pending) && session->failed)
+static bool fill_all_references(lido_session *session, const lido__set *set, const lido__structs *structs) {
+    bool waits;
+    for (size_t i = 0; i < structs->count; i++)
+        if (!fill_references(session, set, structs, i, &waits))
             return false;
     return true;
 }
@@ -245,16 +282,13 @@ bool lido__insert_all(lido_session *session, lido__set *set, const lido__structs
     for (size_t i = 0; i < structs->count; i++)
         lido__insert_prepare(session, set->plan, lido__structs_at(structs, i));
     if (!lido__insert_pays(structs->count))
-        return fill_references(session, set, structs) && insert_each(session, set, structs);
+        return insert_each(session, set, structs);
     if (!give(session, set, structs, &given))
-        return false;
-    for (size_t i = 0; structs->objects != NULL && given && i < structs->count; i++)
-        if (structs->objects[i]->unkeyed && !lido__set_rekey(session, set, structs->objects[i]))
-            return false;
-    if (!fill_references(session, set, structs))
         return false;
     if (!given)
         return insert_each(session, set, structs);
+    if (!rekey(session, set, structs, 0, structs->count) || !fill_all_references(session, set, structs))
+        return false;
     if (insert_in_bulk(session, set, structs))
         return true;
     blame(session, set, structs);

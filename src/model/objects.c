@@ -15,7 +15,7 @@ static lido__object *copy_of(lido_session *session, lido__set *set, const void *
 }
 
 static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_struct(known), whose, sizeof whose);
     return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
                               known->state == LIDO__OBJECT_REMOVED
@@ -36,7 +36,7 @@ void *lido_add_object(lido_session *session, const lido_model *model, const void
         return NULL;
     made->state = LIDO__OBJECT_GONE;
     lido__insert_prepare(session, set->plan, lido__object_struct(made));
-    if (session->failed)
+    if (session->failed || !lido__references_fill_key(session, set, lido__object_struct(made)))
         return lido__object_struct(made);
     made->unkeyed = lido__set_is_unkeyed(set, lido__object_struct(made));
     lido__object *known = lido__set_find(session, set, lido__object_struct(made));

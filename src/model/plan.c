@@ -283,6 +283,15 @@ static const lido_part *find_target(builder *build, const lido__column *column) 
     return found;
 }
 
+/* Keys that are generated are never zero; of one that is a reference itself that is not known. */
+static bool zero_is_none(const lido__column *column, const lido_part *target) {
+    lido_target_kind kind = column->kind;
+    bool is_pointer = lido__target_is_nullable(kind) || kind == LIDO_TARGET_TEXT || kind == LIDO_TARGET_BYTES ||
+                      kind == LIDO_TARGET_JSON || kind == LIDO_TARGET_NUMERIC;
+    return is_pointer || target->role == LIDO_PART_REFERENCE ||
+           generated_of(target, key_count_of(column->part->target)) != LIDO__NOT_GENERATED;
+}
+
 static bool add_reference(builder *build, const lido__column *column) {
     lido__plan *plan = build->plan;
     const lido_part *target = find_target(build, column);
@@ -291,6 +300,7 @@ static bool add_reference(builder *build, const lido__column *column) {
     lido__reference *reference = &build->references[plan->reference_count++];
     reference->column = column;
     reference->target = column->part->target;
+    reference->zero_is_none = zero_is_none(column, target);
     const char *problem = read_name(build, name_of(target), false);
     reference->target_name = keep(build, &build->bare);
     reference->target_quoted = keep(build, &build->quoted);
@@ -318,7 +328,7 @@ static bool write_pieces(builder *build) {
     for (size_t i = 0; members != NULL && i < plan->column_count; i++) {
         const lido__column *column = &plan->columns[i];
         members[i] = (lido_member){column->quoted, column->kind, column->offset};
-        lido__buffer_format(&build->quoted, "%s%s", i > 0 ? ", " : "", column->quoted);
+        lido__buffer_format(&build->quoted, "%s%s.%s", i > 0 ? ", " : "", plan->table, column->quoted);
     }
     for (size_t i = 0; i < plan->key_count; i++)
         lido__buffer_format(&build->bare, "%s%s = ?", i > 0 ? " AND " : "", plan->keys[i]->quoted);

@@ -35,6 +35,7 @@ typedef struct lido__reference {
     const lido_model *target; /* its plan may not be there yet: lido__plan_of */
     const char *target_name;  /* the column of the other table */
     const char *target_quoted;
+    bool zero_is_none; /* no row has a key that is zero, or a NULL pointer: it is not given then */
 } lido__reference;
 
 /* Columns that are unique or have an index, alone or together; what is so by being the key is not among them. */
@@ -66,7 +67,7 @@ struct lido__plan {
     const lido__index *indexes;
 
     /* Pieces of SQL, the same on both databases. */
-    const char *column_list;   /* "id", "name" */
+    const char *column_list;   /* "items"."id", "items"."name": a tail may join tables with columns of the same names */
     const char *key_condition; /* "id" = ?; with more columns AND between them */
 
     lido__arena memory; /* of all this */

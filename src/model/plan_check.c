@@ -209,6 +209,11 @@ bool lido__reference_check(const lido__plan *plan, const lido__reference *refere
         return lido__fault(error, LIDO_ERROR_MISUSE, "model %s: column %s is %s, and refers to %s.%s, which is %s",
                            model, column, lido__part_sql_type(part, LIDO__POSTGRESQL), reference->target->name,
                            reference->target_name, target_type != NULL ? target_type : "of a type that no column has");
+    if (part->object != NULL && part->kind == LIDO_TARGET_BYTES)
+        return lido__fault(error, LIDO_ERROR_MISUSE,
+                           "model %s: column %s is a blob, and objects are not referred to by blobs: leave "
+                           "LIDO_OBJECT away",
+                           model, column);
     if (part->object != NULL && part->object_size != reference->target->size)
         return lido__fault(error, LIDO_ERROR_MISUSE,
                            "model %s: column %s refers to %s, and its object %s points to something of another size",

@@ -50,8 +50,7 @@ static wanted *find(const loading *on, const lido_value *value) {
 
 static bool want(loading *on, const void *object) {
     lido_value value = value_of(on->reference->column, object);
-    lido__set *target;
-    if (lido__member_is_zero(on->reference->column, object) || value.kind == LIDO_KIND_NULL || find(on, &value) != NULL)
+    if (lido__reference_is_none(on->reference, object) || value.kind == LIDO_KIND_NULL || find(on, &value) != NULL)
         return true;
     wanted *made = lido__arena_allocate(&on->memory, sizeof *made);
     if (made == NULL)
@@ -62,7 +61,7 @@ static bool want(loading *on, const void *object) {
     made->identity.size = (uint32_t)size;
     if (!lido__identity_add(&on->map, &made->identity))
         return lido__unit_out_of_memory(on->session);
-    const lido__object *known = lido__reference_find(on->session, on->reference, object, &target);
+    const lido__object *known = lido__reference_find_by_key(on->session, on->reference, object);
     bool fresh =
         known != NULL && known->state != LIDO__OBJECT_REMOVED &&
         (known->state == LIDO__OBJECT_ADDED || known->epoch == ((lido__unit_of_work *)on->session->unit)->epoch);
@@ -168,7 +167,7 @@ static void fill_in(const loading *on, lido__set *set, void *object) {
     bool set_since = was == NULL || memcmp(was + offset, (char *)object + offset, sizeof(void *)) != 0 ||
                      known->state == LIDO__OBJECT_ADDED;
     void *found = NULL;
-    if (!lido__member_is_zero(on->reference->column, object)) {
+    if (!lido__reference_is_none(on->reference, object)) {
         lido_value value = value_of(on->reference->column, object);
         const wanted *one = value.kind != LIDO_KIND_NULL ? find(on, &value) : NULL;
         found = one != NULL ? one->found : NULL;

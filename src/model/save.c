@@ -8,6 +8,11 @@ static lido__object *known_of(lido_session *session, lido__set *set, const void 
     return known != NULL && known->state == LIDO__OBJECT_CLEAN ? known : NULL;
 }
 
+/* What it was, of one that the session knows: a reference that was cleared since is not put back from its object. */
+static const void *was_of(const lido__set *set, const lido__object *known) {
+    return known != NULL ? lido__object_was(set, known) : NULL;
+}
+
 static lido__set *set_for(lido_session *session, const lido_model *model, const void *object) {
     lido__set *set = lido__set_of(session, model);
     if (set != NULL && object == NULL) {
@@ -17,9 +22,16 @@ static lido__set *set_for(lido_session *session, const lido_model *model, const 
     return set;
 }
 
-static bool insert(lido_session *session, lido__set *set, void *object, const char *conflict) {
-    lido__object *pending;
-    if (!lido__references_fill(session, set, object, NULL, &pending) && session->failed)
+/* One that waited to be inserted is, by this. */
+static bool note_insert(lido_session *session, lido__set *set, lido__object *known) {
+    if (known == NULL || known->state != LIDO__OBJECT_ADDED)
+        return true;
+    known->late = false;
+    return lido__object_own(session, set, known) && lido__object_written(session, set, known, LIDO__WRITE_INSERT);
+}
+
+static bool insert(lido_session *session, lido__set *set, void *object, const void *was, const char *conflict) {
+    if (!lido__references_need(session, set, object, was))
         return false;
     lido__write write = {.kind = LIDO__WRITE_INSERT, .set = set, .object = object, .conflict = conflict};
     return lido__writes_run(session, 1, &write);
@@ -27,7 +39,8 @@ static bool insert(lido_session *session, lido__set *set, void *object, const ch
 
 bool lido_insert_object(lido_session *session, const lido_model *model, void *object) {
     lido__set *set = set_for(session, model, object);
-    return set != NULL && insert(session, set, object, NULL);
+    lido__object *waiting = set != NULL ? lido__set_owner(session, set, object) : NULL;
+    return set != NULL && insert(session, set, object, NULL, NULL) && note_insert(session, set, waiting);
 }
 
 /* Written as it is now; unless the row that was updated is another one than it was. */
@@ -44,15 +57,16 @@ bool lido_upsert_object(lido_session *session, const lido_model *model, void *ob
     if (set == NULL || (unique != NULL && !lido__columns_check(session, set, unique)))
         return false;
     lido__object *known = known_of(session, set, object);
-    return insert(session, set, object, unique != NULL ? unique : "") && note_update(session, set, known);
+    lido__object *waiting = known == NULL ? lido__set_owner(session, set, object) : NULL;
+    return insert(session, set, object, was_of(set, known), unique != NULL ? unique : "") &&
+           note_insert(session, set, waiting) && note_update(session, set, known);
 }
 
 bool lido_update_object(lido_session *session, const lido_model *model, void *object) {
     lido__set *set = set_for(session, model, object);
-    lido__object *pending;
-    if (set == NULL || (!lido__references_fill(session, set, object, NULL, &pending) && session->failed))
+    lido__object *known = set != NULL ? known_of(session, set, object) : NULL;
+    if (set == NULL || !lido__references_need(session, set, object, was_of(set, known)))
         return false;
-    lido__object *known = known_of(session, set, object);
     lido__write write = {.kind = LIDO__WRITE_UPDATE, .set = set, .object = object};
     if (!lido__writes_run(session, 1, &write))
         return false;

@@ -275,23 +275,14 @@ static bool read_folder(lido__seeding *seeding, const char *directory) {
            lido__seeding_fail(seeding, &seeding->fault);
 }
 
-/* In autocommit mode all of it is a transaction, as a bulk insert is. */
-static bool end_autocommit(lido_session *session) {
-    bool good = lido_commit(session) == LIDO_OK;
-    session->options.autocommit = true;
-    session->failed = !good;
-    session->error.status = good ? LIDO_OK : LIDO_ERROR;
-    return good;
-}
-
 static int64_t run(lido__seeding *seeding, size_t count, const lido_seeds *const *seeds, const char *directory) {
     lido_session *session = seeding->session;
-    bool autocommit = session->options.autocommit;
-    session->options.autocommit = false;
+    bool own;
+    if (!lido__transaction_whole_begin(session, &own)) /* in autocommit mode all of it is a transaction */
+        return 0;
     bool good = read_lists(seeding, count, seeds) && read_folder(seeding, directory) && take_turn(seeding) &&
                 make_plans(seeding) && order_plans(seeding) && load_all(seeding);
-    if (autocommit)
-        good = end_autocommit(session);
+    good = lido__transaction_whole_end(session, own) && good;
     if (good && seeding->options.counts != NULL)
         *seeding->options.counts = seeding->counts;
     return good ? seeding->counts.inserted + seeding->counts.updated : 0;
@@ -301,8 +292,6 @@ int64_t lido__seed_run(lido_session *session, size_t count, const lido_seeds *co
                        const lido_seed_options *options) {
     lido__seeding seeding = {.session = session};
     if (!lido__session_is_ready(session, ""))
-        return 0;
-    if (session->options.autocommit && !lido__queue_run(session, NULL)) /* what was sent before is on its own */
         return 0;
     if (options != NULL)
         seeding.options = *options;

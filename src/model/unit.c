@@ -157,14 +157,21 @@ lido__set *lido__set_of(lido_session *session, const lido_model *model) {
 
 /* ---- Keys ---- */
 
+/* It is generated, or that of an object that it refers to, which has none yet. */
+static bool key_is_unset(const lido__set *set, const lido__column *key, const void *object) {
+    if (!lido__member_is_zero(key, object))
+        return false;
+    if (key->generated == LIDO__GENERATED_IDENTITY || key->kind == LIDO_TARGET_TEXT)
+        return true;
+    const lido__reference *reference =
+        key->part->role == LIDO_PART_REFERENCE ? lido__plan_reference(set->plan, key) : NULL;
+    return reference != NULL && reference->zero_is_none && lido__reference_object(reference, object) != NULL;
+}
+
 bool lido__set_is_unkeyed(const lido__set *set, const void *object) {
-    for (size_t i = 0; i < set->plan->key_count; i++) {
-        const lido__column *key = set->plan->keys[i];
-        bool may_be_unset = key->generated == LIDO__GENERATED_IDENTITY || set->key_size == 0;
-        if (may_be_unset && lido__member_is_zero(key, object) &&
-            (key->generated == LIDO__GENERATED_IDENTITY || key->kind == LIDO_TARGET_TEXT))
+    for (size_t i = 0; i < set->plan->key_count; i++)
+        if (key_is_unset(set, set->plan->keys[i], object))
             return true;
-    }
     return false;
 }
 
@@ -210,8 +217,13 @@ lido__object *lido__set_find(lido_session *session, lido__set *set, const void *
     return lido__object_of(lido__identity_find(&set->keyed, key, size));
 }
 
+/* By its address first, for the program may have given it a key since. */
 lido__object *lido__set_owner(lido_session *session, lido__set *set, const void *object) {
-    lido__object *found = lido__set_find(session, set, object);
+    lido__object *found = NULL;
+    if (set->unkeyed.count > 0)
+        found = lido__object_of(lido__identity_find(&set->unkeyed, &object, sizeof object));
+    if (found == NULL)
+        found = lido__set_find(session, set, object);
     return found != NULL && lido__object_struct(found) == object ? found : NULL;
 }
 
@@ -310,7 +322,7 @@ void lido__set_drop(lido__set *set, lido__object *object) {
 }
 
 static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *object) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_struct(object), whose, sizeof whose);
     return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE, "two of the session's objects are %s", whose);
 }

@@ -128,6 +128,7 @@ bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object
 /* Copies a member's text, blob or value into the unit's memory. False: out of memory, the session has failed. */
 bool lido__column_own(lido_session *session, const lido__column *column, void *object);
 
+enum { LIDO__WHOSE_SIZE = 192 }; /* a key of two uuids fits */
 /* Writes "Item (id = 42)"; keys that are texts are not told. */
 void lido__object_describe(const lido__set *set, const void *object, char *text, size_t size);
 
@@ -156,13 +157,22 @@ bool lido__object_changed(lido_session *session, lido__set *set, lido__object *o
 /* Makes what an object's changed members point to the session's. False: out of memory, the session has failed. */
 bool lido__object_own(lido_session *session, lido__set *set, lido__object *object);
 /* Fills in a struct's references that are given by their object alone; and of one that is CLEAN, `was` being not NULL,
- * only by an object that has been put there since. True if all of them have their keys; else *pending is one of the
- * session's objects that has none yet, or NULL: the session has failed. */
+ * only by an object that has been put there since. True if all of them have their keys; else *pending is one whose
+ * object has none yet, or NULL: the session has failed. */
 bool lido__references_fill(lido_session *session, const lido__set *set, void *object, const void *was,
-                           lido__object **pending);
-/* What a reference refers to, if that is one of the session's objects. */
+                           const lido__reference **pending);
+/* The same, and refuses if one has no key yet: false, and the session has failed. */
+bool lido__references_need(lido_session *session, const lido__set *set, void *object, const void *was);
+/* The same of those that are of the key, which may have none yet. False: the session has failed. */
+bool lido__references_fill_key(lido_session *session, const lido__set *set, void *object);
+/* The struct that a reference is given by, or NULL. */
+const void *lido__reference_object(const lido__reference *reference, const void *object);
+/* Whether a reference has no key: it is NULL, or zero where that is no row's. */
+bool lido__reference_is_none(const lido__reference *reference, const void *object);
+/* What a reference refers to, if that is one of the session's objects; the second goes by the key that it has alone. */
 lido__object *lido__reference_find(lido_session *session, const lido__reference *reference, const void *object,
                                    lido__set **target);
+lido__object *lido__reference_find_by_key(lido_session *session, const lido__reference *reference, const void *object);
 
 /* ---- read.c ---- */
 
@@ -200,7 +210,8 @@ typedef struct lido__write {
 } lido__write;
 
 /* Runs all of them in one batch, and takes what the database gives. False: the session has failed, and the error says
- * whose write that was; or, of one that has neither a version nor `was`, there was no such row. */
+ * whose write that was; or it has not, all were run, and for an UPDATE without version and `was`, or a DELETE without
+ * version, there was no such row. */
 bool lido__writes_run(lido_session *session, size_t count, lido__write *writes);
 /* Says in the error which object it befell. */
 void lido__write_blame(lido_session *session, const lido__write *write);

@@ -319,7 +319,7 @@ static bool read_returned(lido_session *session, lido__write *write) {
 }
 
 static bool refuse_conflict(lido_session *session, const lido__write *write) {
-    char whose[96];
+    char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(write->set, write->was != NULL ? write->was : write->object, whose, sizeof whose);
     lido__model_refuse(session, write->set->model, LIDO_ERROR_SERIALISATION,
                        "%s was changed or removed by somebody else since it was read", whose);
@@ -372,13 +372,15 @@ static bool run(lido_session *session, size_t count, lido__write *writes, lido__
     size_t failed = lido__queue_run_all(session, count, operations);
     if (failed < count)
         lido__write_blame(session, &writes[failed]);
-    bool done = failed == count;
-    for (size_t i = 0; done && i < count; i++) {
-        done = finish(session, &writes[i], &operations[i]);
-        if (!done && session->failed)
+    bool found_all = failed == count;
+    for (size_t i = 0; failed == count && !session->failed && i < count; i++) {
+        if (finish(session, &writes[i], &operations[i]))
+            continue;
+        found_all = false; /* the others are looked at all the same: one of them may be a conflict */
+        if (session->failed)
             lido__write_blame(session, &writes[i]);
     }
-    return done;
+    return found_all;
 }
 
 bool lido__writes_run(lido_session *session, size_t count, lido__write *writes) {

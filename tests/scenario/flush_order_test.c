@@ -56,6 +56,25 @@ static void story_of_circles(lido_engine *engine) {
     saw_status("transaction", outcome);
 }
 
+/* Rows that refer to each other are let go of before they are deleted. */
+static void story_of_removing_circles(lido_engine *engine) {
+    make_shop(engine);
+    lido_status outcome;
+    lido_transaction (db, engine, &outcome) {
+        Node *egg = lido_add(db, Node, &(Node){.name = "egg"});
+        Node *hen = lido_add(db, Node, &(Node){.name = "hen", .parent = egg});
+        Node *cock = lido_add(db, Node, &(Node){.name = "cock", .parent = hen});
+        egg->parent = cock;
+        lido_flush(db);
+        lido_remove(db, Node, hen);
+        lido_remove(db, Node, egg);
+        lido_remove(db, Node, cock);
+        saw("flushed %d", lido_flush(db));
+        saw_nodes(db);
+    }
+    saw_status("transaction", outcome);
+}
+
 /* A long chain, the last one first, in such numbers that they go in bulk. */
 static void story_of_a_chain(lido_engine *engine) {
     enum { LONG = 3000 };
@@ -185,6 +204,7 @@ static void story_of_a_failure(lido_engine *engine) {
 }
 
 static const scenario scenarios[] = {
+    {"circles go", story_of_removing_circles, "flushed 1\ntransaction: ok\n"},
     {"what is referred to goes in first and out last", story_of_parents,
      "flushed 1\nkeys are there: 1 1\n  branch below root\n  leaf below branch\n  root below none\nflushed 1\n"
      "  leaf below none\n0 users\ntransaction: ok\n"},

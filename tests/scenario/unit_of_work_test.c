@@ -1,6 +1,8 @@
 /* The session's objects: one for each key, and what becomes of them written by flushes, commits and savepoints. */
 #include "support/shop.h"
 
+LIDO_SEEDS(User, {.name = "bob"});
+
 static const char *name_of(const Item *item) {
     return item != NULL ? item->name : "none";
 }
@@ -212,6 +214,44 @@ static void story_of_autocommit(lido_engine *engine) {
     saw_items_of(engine);
 }
 
+/* What is a transaction of its own in autocommit mode leaves the objects that wait alone, however it ends. */
+static void story_of_others_in_autocommit(lido_engine *engine) {
+    const User ada = fill_shop(engine, 1);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_session *other = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_add(db, Item, &(Item){.name = "waits", .owner_id = ada.id});
+    User twice[2] = {{.name = "cy"}, {.name = "ada"}};
+    saw("inserted %d", (int)lido_insert_many(db, User, twice, 2));
+    saw("%s", lido_category_name(lido_error_of(db)->category));
+    saw("seeded %d", (int)lido_seed_files(db, "/nowhere", NULL));
+    saw("%s", lido_status_name(lido_error_of(db)->status));
+    saw("seeded %d", (int)lido_seed(db, LIDO_SEED_LIST(&User_seeds), NULL));
+    lido_create_all(db, LIDO_MODEL_LIST(&User_model));
+    saw("%d item, %d users", (int)lido_count(other, Item, ""), (int)lido_count(other, User, ""));
+    saw("flushed %d", lido_flush(db));
+    saw("%d items", (int)lido_count(other, Item, ""));
+    lido_session_close(other);
+    lido_session_close(db);
+}
+
+/* Rows that are to be deleted, and such as are gone. */
+static void story_of_what_is_not_there(lido_engine *engine) {
+    fill_shop(engine, 4);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_remove(db, Item, lido_first(db, Item, "ORDER BY name"));
+    lido_remove(db, Item, lido_fetch(db, Item, 2));
+    saw("the first that stays: %s", name_of(lido_first(db, Item, "ORDER BY name")));
+    saw("none of these: %s", name_of(lido_first(db, Item, "WHERE price < 3")));
+    Item *gone = lido_fetch(db, Item, 4);
+    lido_exec(db, "DELETE FROM items WHERE id = 4");
+    saw("refreshed %d", lido_refresh(db, Item, gone));
+    saw("then fetched: %s", name_of(lido_fetch(db, Item, 4)));
+    gone->name = "nobody's";
+    saw("flushed %d", lido_flush(db));
+    saw("items left: %d", (int)lido_count(db, Item, ""));
+    lido_session_close(db);
+}
+
 static void story_of_options(lido_engine *engine) {
     User ada = fill_shop(engine, 1);
     lido_session *other = lido_session_open(engine, &(lido_session_options){.autocommit = true});
@@ -308,6 +348,10 @@ static const scenario scenarios[] = {
     {"a flush in autocommit mode is a transaction", story_of_autocommit,
      "flushed 1\nflushed 0\nunique violation\n  a 5 new 2\n  b 2 new 1\n  x 0 new 1\ncommit: ok\nclose: ok\n"
      "  a 9 new 4\n  b 2 new 1\n  x 0 new 1\n"},
+    {"others in autocommit mode leave objects alone", story_of_others_in_autocommit,
+     "inserted 0\nunique violation\nseeded 0\nerror\nseeded 1\n1 item, 2 users\nflushed 1\n2 items\n"},
+    {"what is not there is not found", story_of_what_is_not_there,
+     "the first that stays: c\nnone of these: none\nrefreshed 0\nthen fetched: none\nflushed 1\nitems left: 1\n"},
     {"autoflush, and objects that expire", story_of_options,
      "2 items, found for 5: 1\ncommit: ok\nuntil it is asked for: 5\nthe same: 1\n50\n50\ncommit: ok\ngone: 1\n"
      "changed since, so not read again: 51\ncommit: ok\n  b 51 new 2\n"},

@@ -82,8 +82,9 @@ static void columns_are_in_the_order_of_the_parts(void **state) {
     (void)state;
     const lido__plan *plan = plan_of(&Item_model);
     assert_string_equal(plan->column_list,
-                        "\"id\", \"name\", \"price\", \"discount\", \"owner_id\", \"state\", \"remark\", "
-                        "\"created_at\", \"version\", \"parent\"");
+                        "\"items\".\"id\", \"items\".\"name\", \"items\".\"price\", \"items\".\"discount\", "
+                        "\"items\".\"owner_id\", \"items\".\"state\", \"items\".\"remark\", "
+                        "\"items\".\"created_at\", \"items\".\"version\", \"items\".\"parent\"");
     assert_int_equal(plan->column_count, 10);
     for (size_t i = 0; i < plan->column_count; i++) {
         assert_string_equal(plan->members[i].column, plan->columns[i].quoted);
