@@ -117,6 +117,7 @@ void lido__engine_let_go(lido_engine *engine) {
     lido__session_free(atomic_load_explicit(&engine->spare, memory_order_acquire));
     lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);
+    lido__metrics_forget_now(engine->pool.metrics); /* shared ones stay */
     free(engine->own_metrics);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);

@@ -41,6 +41,11 @@ void lido__metrics_publish(lido__pool *head) {
         atomic_store_explicit(&head->metrics->gauges[i], now[i], memory_order_relaxed);
 }
 
+void lido__metrics_forget_now(lido__metrics *metrics) {
+    for (size_t i = 0; metrics != NULL && i < LIDO__GAUGES; i++)
+        atomic_store_explicit(&metrics->gauges[i], 0, memory_order_relaxed);
+}
+
 void lido__metrics_after_fork(lido__pool *pool) {
     if (pool->config->shared_metrics != NULL)
         pool->metrics = NULL;

@@ -97,6 +97,9 @@ void lido__metrics_seat(lido__metrics *metrics, lido__connection *connection, bo
 /* What the pool and the one beside it are now. Takes their locks. */
 void lido__metrics_publish(struct lido__pool *head);
 
+/* Nothing is now: its pool is gone, or its process is. NULL is allowed. */
+void lido__metrics_forget_now(lido__metrics *metrics);
+
 /* In a child, that begins anew; what its parent shares with somebody is counted in by one process alone. */
 void lido__metrics_after_fork(struct lido__pool *pool);
 

@@ -49,11 +49,8 @@ void lido__shared_metrics_free(lido__shared_metrics *shared) {
 }
 
 void lido__shared_metrics_forget(const lido__shared_metrics *shared, int seat, bool second) {
-    for (size_t i = 0; shared != NULL && i < LIDO_DATABASES_MOST; i++) {
-        lido__metrics *left = slot(shared, i, seat, second);
-        for (size_t gauge = 0; left != NULL && gauge < LIDO__GAUGES; gauge++)
-            atomic_store_explicit(&left->gauges[gauge], 0, memory_order_relaxed);
-    }
+    for (size_t i = 0; shared != NULL && i < LIDO_DATABASES_MOST; i++)
+        lido__metrics_forget_now(slot(shared, i, seat, second));
 }
 
 /* ---- A worker's ---- */

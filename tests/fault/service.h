@@ -51,14 +51,25 @@ static inline void insert_row(bool leaves_open) {
     lido_session_close(db);
 }
 
+/* Being told to stop interrupts. */
 static inline bool write_to_client(const char *text, size_t size, void *user) {
-    return send(*(int *)user, text, size, MSG_NOSIGNAL) == (ssize_t)size;
+    ssize_t sent;
+    while ((sent = send(*(int *)user, text, size, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+        ;
+    return sent == (ssize_t)size || (sent > 0 && write_to_client(text + sent, size - (size_t)sent, user));
+}
+
+static inline char read_letter(int client) {
+    char letter = 0;
+    while (read(client, &letter, 1) < 0 && errno == EINTR)
+        ;
+    return letter;
 }
 
 static inline void answer(int client) {
-    char letter = 0;
+    char letter = read_letter(client);
     char text[32];
-    if (read(client, &letter, 1) == 1 && letter == 'x')
+    if (letter == 'x')
         raise(SIGKILL);
     if (letter == 'i' || letter == 'l')
         insert_row(letter == 'l');
