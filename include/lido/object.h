@@ -25,8 +25,9 @@
  * * The functions of the first way know nothing of the session's objects, save that one of these may be given to them.
  *
  * A tail is the rest of a SELECT: "WHERE price < ? ORDER BY name", "" for all. It may begin with a JOIN; the model's
- * table goes by its own name, not by another. It is the program's SQL; values go in by placeholders, as in lido_query. Values that do not fit a member, NULL where the model has none among them, make the
- * session fail, with model and column named.
+ * table goes by its own name, not by another. It is the program's SQL; values go in by placeholders, as in lido_query.
+ * Values that do not fit a member, NULL where the model has none among them, make the session fail, with model and
+ * column named.
  *
  * All of these wait for the database unless said otherwise, and are for the session's own thread or task. On a failed
  * session they do nothing. T is the struct's name, as in LIDO_MODEL. */

@@ -38,7 +38,7 @@ static void handle(int signal_number) {
 }
 
 void lido__signal_handle(int signal_number, void (*handler)(int signal_number)) {
-    struct sigaction action = {.sa_handler = handler};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(signal_number, &action, NULL);
 }

@@ -25,7 +25,7 @@ void lido__signals_unblock(void);
 /* In the child: the pipe is the parent's. */
 void lido__signals_forget(void);
 
-/* Without restarting calls: what waits is to notice. */
+/* Calls that it interrupts go on: a program's read of a request is not to fail because its worker is told to stop. */
 void lido__signal_handle(int signal_number, void (*handler)(int signal_number));
 
 /* strerror for any thread; static text. */
