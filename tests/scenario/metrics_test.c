@@ -206,7 +206,8 @@ static void *read_often(void *argument) {
     for (int i = 0; i < EACH; i++) {
         lido_session *db = lido_session_open(argument, NULL);
         lido_query_value(db, "SELECT 1");
-        lido_commit(db);
+        if (lido_commit(db) != LIDO_OK)
+            lido_error_print(lido_error_of(db), stderr);
         lido_session_close(db);
     }
     return NULL;
