@@ -84,24 +84,25 @@ static void go_down(lido__pool *pool, const lido_error *why) {
 }
 
 /* Under the lock: who tried to open one has been told to stop, which says nothing of the server. The next is to try. */
-static lido__pool_waiter *pass_slot_on(lido__pool *pool) {
-    lido__pool_waiter *waiter = pool->probing ? lido__pool_queue_take(pool) : NULL;
+static lido__pool_waiter *pass_slot_on(lido__pool *pool, bool probes) {
+    lido__pool_waiter *waiter = probes ? lido__pool_queue_take(pool) : NULL;
     if (waiter != NULL) {
         waiter->may_open = true;
         return waiter;
     }
     pool->open--;
-    pool->probing = false;
+    pool->probing = pool->probing && !probes;
     return grant_slots(pool);
 }
 
-/* Everybody who waits hears at once what one of them has found out. */
-static void opening_failed(lido__pool *pool, const lido_error *why) {
+/* Everybody who waits hears at once what one of them has found out. `probes`: it was the prober, and not one who began
+ * before the pool went down. */
+static void opening_failed(lido__pool *pool, bool probes, const lido_error *why) {
     lido__pool_waiter *failed = NULL;
     pthread_mutex_lock(&pool->lock);
     bool was_down = pool->down;
     if (!lido__await_may_wait(NULL)) {
-        failed = pass_slot_on(pool);
+        failed = pass_slot_on(pool, probes);
         pthread_mutex_unlock(&pool->lock);
         lido__pool_wake_all(failed);
         return;
@@ -109,7 +110,7 @@ static void opening_failed(lido__pool *pool, const lido_error *why) {
     pool->open--;
     pool->stats.failed_connects++;
     lido__metrics_event(pool->metrics, LIDO__COUNT_FAILED_CONNECTS, 1);
-    pool->probing = false;
+    pool->probing = pool->probing && !probes;
     if (pool->down || is_out_of_reach(why)) {
         go_down(pool, why);
         failed = lido__pool_queue_fail(pool, why);
@@ -162,21 +163,30 @@ static bool put_in(lido__pool *pool, lido__connection *connection, const lido__l
     return true;
 }
 
-static lido__connection *has_no_place(lido__pool *pool, lido__connection *connection, lido_error *error) {
+static lido__connection *has_no_place(lido__pool *pool, lido__connection *connection, bool probes, lido_error *error) {
     lido__pool_close_connection(pool, connection, false);
     lido__fault_memory(error, "opening a connection");
-    opening_failed(pool, error);
+    opening_failed(pool, probes, error);
     return NULL;
 }
 
+/* While the pool is down, only the prober is given a slot. */
+static bool is_prober(lido__pool *pool) {
+    pthread_mutex_lock(&pool->lock);
+    bool down = pool->down;
+    pthread_mutex_unlock(&pool->lock);
+    return down;
+}
+
 lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *lease, lido_error *error) {
+    bool probes = is_prober(pool);
     uint64_t generation = pool->generation;
     void *database = NULL;
     lido__connection *connection = NULL;
     if (lido__pool_database(pool->head, &database, error))
         connection = open_one(pool, database, lease, error);
     if (connection == NULL) {
-        opening_failed(pool, error);
+        opening_failed(pool, probes, error);
         return NULL;
     }
     bool watched = lido__pool_keeper_start(pool->head);
@@ -190,7 +200,7 @@ lido__connection *lido__pool_open_in_slot(lido__pool *pool, const lido__lease *l
     pthread_mutex_unlock(&pool->lock);
     lido__pool_wake_all(granted);
     if (!in)
-        return has_no_place(pool, connection, error);
+        return has_no_place(pool, connection, probes, error);
     if (was_down)
         lido__pool_log_recovery(pool);
     if (pool->metrics != NULL)

@@ -46,11 +46,15 @@ static lido__connection *scripted_open(const lido__config *settings, void *argum
     if (connection == NULL)
         abort();
     pthread_mutex_lock(&database.lock);
-    database.attempts++;
+    int attempt = ++database.attempts;
     database.open++;
     if (database.open > database.most)
         database.most = database.open;
-    stand_by(&database.shut, &database.opening);
+    database.opening++;
+    pthread_cond_broadcast(&database.changed);
+    while (database.shut && database.let_through != attempt)
+        pthread_cond_wait(&database.changed, &database.lock);
+    database.opening--;
     bool succeeds = database.failures == 0;
     if (succeeds) {
         connection->number = ++database.next_number;
@@ -164,6 +168,13 @@ static void wait_until_standing_by(const int *standing, int count) {
 
 void let_open(bool may) {
     set_stopped(&database.shut, !may);
+}
+
+void let_through(int attempt) {
+    pthread_mutex_lock(&database.lock);
+    database.let_through = attempt;
+    pthread_cond_broadcast(&database.changed);
+    pthread_mutex_unlock(&database.lock);
 }
 
 void wait_until_opening(int count) {

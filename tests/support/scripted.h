@@ -21,7 +21,8 @@ typedef struct scripted_database {
     int limit;             /* of connections at a time, those being opened counted; more fail the test */
     int failures;          /* how many of the next openings fail, */
     lido_category failure; /* and why; none: disconnected */
-    bool shut;             /* openings wait until it is not */
+    bool shut;             /* openings wait until it is not, */
+    int let_through;       /* but for the one that was so manyth an attempt */
     int opening;           /* of these, how many wait now */
     int attempts;          /* openings, failed ones among them */
     int open;              /* opened, or being opened, and neither closed nor abandoned */
@@ -62,6 +63,8 @@ int number_of(lido__connection *connection);
 /* Openings wait from now on, or go on. */
 void let_open(bool may);
 void wait_until_opening(int count);
+/* The opening that was so manyth an attempt goes on, while others wait. */
+void let_through(int attempt);
 /* Cancels wait from now on, or go on; pings, too. */
 void let_cancels_end(bool may);
 void let_pings_end(bool may);

@@ -228,6 +228,35 @@ static void a_probe_that_fails_in_another_way_is_told_to_who_waits(void **state)
     assert_int_equal(waiting.error.category, LIDO_ERROR_OUT_OF_MEMORY);
 }
 
+/* Its opening takes so long that the pool goes down, and is probed, meanwhile. */
+static void who_began_before_the_pool_went_down_does_not_end_the_probe(void **state) {
+    (void)state;
+    customer slow, quick, prober, other;
+    time_stands_still();
+    make_pool(4, 0);
+    let_open(false);
+    let_fail(1000);
+    let_come(&slow, false);
+    wait_until_opening(1);
+    let_come(&quick, false);
+    wait_until_opening(2);
+    let_through(2);
+    wait_for(&quick);
+    assert_true(stats_now().down);
+    let_pause_end();
+    let_come(&prober, false);
+    wait_until_opening(2);
+    let_through(1);
+    wait_for(&slow);
+    let_pause_end();
+    let_queue(&other, true); /* and is no second prober */
+    assert_int_equal(database.attempts, 3);
+    let_open(true);
+    wait_for(&prober);
+    wait_for(&other);
+    assert_int_equal(database.attempts, 3);
+}
+
 static void who_waits_out_the_pause_becomes_the_prober(void **state) {
     (void)state;
     customer customers[2];
@@ -426,6 +455,7 @@ int main(void) {
         POOL_TEST(only_one_probes_and_the_others_go_on_with_it),
         POOL_TEST(only_one_probes_and_the_others_fail_with_it),
         POOL_TEST(a_probe_that_fails_in_another_way_is_told_to_who_waits),
+        POOL_TEST(who_began_before_the_pool_went_down_does_not_end_the_probe),
         POOL_TEST(who_waits_out_the_pause_becomes_the_prober),
         POOL_TEST(who_waits_is_served_by_who_gives_back_while_the_pool_is_down),
         POOL_TEST(a_dead_connection_is_not_replaced_during_the_pause),
