@@ -14,7 +14,7 @@ static void *count_items(void *argument) {
     lido_transaction (db, argument, &outcome) {
         lido_exec(db, "CREATE TABLE items (name text)");
         lido_send(db, "INSERT INTO items VALUES ('lamp'), ('chair')");
-        lido_sleep(20); /* as a slow database would */
+        lido_sleep(100); /* as a slow database would */
         count = lido_query_value(db, "SELECT count(*) FROM items").as.integer;
     }
     if (outcome.status != LIDO_OK)

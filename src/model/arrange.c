@@ -139,13 +139,14 @@ static bool walk_all(walk *on, const lido__work *items, size_t count) {
 bool lido__work_arrange(lido_session *session, lido__work_list *list, size_t first, const lido__set *only) {
     size_t count = list->count - first;
     walk on = {.session = session, .only = only, .out = malloc((count + 1) * sizeof *on.out)};
-    bool done = on.out != NULL ? walk_all(&on, list->items + first, count) : lido__unit_out_of_memory(session);
+    lido__work *items = list->items != NULL ? list->items + first : NULL; /* to a NULL pointer nothing may be added */
+    bool done = on.out != NULL ? walk_all(&on, items, count) : lido__unit_out_of_memory(session);
     if (!done && on.circle) {
         on.hard_only = true;
-        done = walk_all(&on, list->items + first, count);
+        done = walk_all(&on, items, count);
     }
     if (done && count > 0)
-        memcpy(list->items + first, on.out, count * sizeof *on.out);
+        memcpy(items, on.out, count * sizeof *on.out);
     free(on.stack);
     free(on.out);
     return done;

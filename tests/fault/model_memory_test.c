@@ -44,7 +44,8 @@ static void a_plan(void **state) {
         }
     }
     assert_true(allocation > 5);
-    assert_string_equal(plan->column_list, "\"id\", \"name\", \"owner_id\"");
+    assert_string_equal(plan->column_list,
+                        "\"memory_items\".\"id\", \"memory_items\".\"name\", \"memory_items\".\"owner_id\"");
 }
 
 /* Where what failed was the library's, the error says so; the databases have words of their own for it. */

@@ -22,10 +22,17 @@
 #else
 #define REAL(function) __libc_##function
 #endif
+/* The same function by the one's name and the other's. */
+#ifdef UNDER_ADDRESS_SANITIZER
+#define REAL_ALIGNED __interceptor_aligned_alloc
+#else
+#define REAL_ALIGNED __libc_memalign
+#endif
 
 void *REAL(malloc)(size_t size);
 void *REAL(calloc)(size_t count, size_t size);
 void *REAL(realloc)(void *memory, size_t size);
+void *REAL_ALIGNED(size_t alignment, size_t size);
 void REAL(free)(void *memory);
 
 /* Volatile, for compilers know that malloc does not touch a program's variables. It fails in the thread that tells it
@@ -64,6 +71,10 @@ void *malloc(size_t size) {
 
 void *calloc(size_t count, size_t size) {
     return fails_now() ? NULL : counted(REAL(calloc)(count, size));
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    return fails_now() ? NULL : counted(REAL_ALIGNED(alignment, size));
 }
 
 void *realloc(void *memory, size_t size) {

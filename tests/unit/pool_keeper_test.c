@@ -413,6 +413,10 @@ static lido__connection *make_pool_with_a_busy_keeper(void) {
     return held;
 }
 
+static bool both_are_idle(void) {
+    return stats_now().idle == 2;
+}
+
 /* A server that has fallen silent under all takes no new connections either. */
 static void what_is_late_is_cancelled_while_one_is_opened_ahead(void **state) {
     (void)state;
@@ -424,6 +428,7 @@ static void what_is_late_is_cancelled_while_one_is_opened_ahead(void **state) {
     assert_int_equal(database.attempts, 2); /* one at a time */
     let_open(true);
     release(held);
+    assert_true(soon(both_are_idle)); /* what is opened ahead, too */
 }
 
 /* The keeper's opening cannot be stopped; but nobody else has to wait for it. */
