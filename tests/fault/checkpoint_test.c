@@ -152,7 +152,8 @@ static lido_session *make_long_log_beside_reader(void) {
     assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
     assert_int_equal(sqlite3_exec(raw, "PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL), SQLITE_OK);
     for (int i = 0; i < LONG_PAGES; i++)
-        assert_int_equal(sqlite3_exec(raw, "UPDATE kept SET touched = 1 - touched WHERE id = 1", NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(raw, "UPDATE kept SET touched = 1 - touched WHERE id = 1", NULL, NULL, NULL),
+                         SQLITE_OK);
     assert_int_equal(lido_query_value(reads, "SELECT sum(touched) FROM kept").as.integer, 0);
     assert_int_equal(sqlite3_wal_checkpoint_v2(raw, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(raw), SQLITE_OK);
