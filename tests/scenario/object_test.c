@@ -154,7 +154,7 @@ static void story_of_many(lido_engine *engine) {
     enum { MANY = 700 };
     static const size_t counts[] = {1, 2, 31, 32, MANY};
     static Item items[MANY];
-    static char names[MANY][24];
+    static char names[MANY][48];
     make_shop(engine);
     lido_status outcome;
     int64_t last = 0;

@@ -98,17 +98,8 @@ static bool set_journal_mode(sqlite_connection *connection, lido_error *error) {
     return set;
 }
 
-static bool configure(sqlite_connection *connection, lido_error *error) {
+static bool set_pragmas(sqlite_connection *connection, lido_error *error) {
     const lido__config *config = connection->config;
-    sqlite3 *handle = connection->handle;
-    sqlite3_busy_handler(handle, wait_for_lock, connection);
-    sqlite3_progress_handler(handle, PROGRESS_STEPS, look_at_deadline, connection);
-    /* "name" that is no column shall be an error, as on PostgreSQL, and not a string. */
-    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    int code = lido__sqlite_register_functions(connection);
-    if (code != SQLITE_OK)
-        return lido__sqlite_fault(connection, code, false, error);
     bool file = config->database != NULL; /* the one in memory has nothing to sync, and always a log */
     if (file && !config->sqlite_read_only && !set_journal_mode(connection, error))
         return false;
@@ -121,6 +112,34 @@ static bool configure(sqlite_connection *connection, lido_error *error) {
            pragma(connection, error, "PRAGMA journal_size_limit = %" PRId64, config->journal_size_limit) &&
            /* Reads the file's header, so that a file that is no database is refused here. */
            pragma(connection, error, "SELECT count(*) FROM sqlite_schema");
+}
+
+/* Where several open a new file at once, SQLite gives some of them SQLITE_BUSY without a word to the busy handler, for
+ * who changes to WAL and who puts a log in order may each wait for the other. */
+static bool set_pragmas_surely(sqlite_connection *connection, lido_error *error) {
+    int64_t give_up = lido__deadline_in_ms(connection->config->busy_timeout_ms);
+    while (!set_pragmas(connection, error)) {
+        if ((error->native_code & 0xff) != SQLITE_BUSY || lido__clock_now_us() >= give_up ||
+            lido__sqlite_must_stop(connection) ||
+            lido__await_moment(lido__clock_now_us() + BUSY_INTERVAL_US) != LIDO__AWAIT_TIMED_OUT ||
+            !lido__await_may_wait(NULL))
+            return false;
+        lido__fault_clear(error);
+    }
+    return true;
+}
+
+static bool configure(sqlite_connection *connection, lido_error *error) {
+    sqlite3 *handle = connection->handle;
+    sqlite3_busy_handler(handle, wait_for_lock, connection);
+    sqlite3_progress_handler(handle, PROGRESS_STEPS, look_at_deadline, connection);
+    /* "name" that is no column shall be an error, as on PostgreSQL, and not a string. */
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    int code = lido__sqlite_register_functions(connection);
+    if (code != SQLITE_OK)
+        return lido__sqlite_fault(connection, code, false, error);
+    return set_pragmas_surely(connection, error);
 }
 
 static void close_handle(void *argument, int worth) {
