@@ -217,7 +217,7 @@ static void story_of_a_cancelled_wait(lido_engine *unused) {
     lido_session *db = lido_session_open(engine, NULL);
     lido_exec(db, "SELECT 1");
     lido_task *task = spawn(run_endless, engine);
-    lido_task *late = lido_spawn_with(scenario_loop(), &(lido_task_options){.deadline_ms = 100}, run_endless, engine);
+    lido_task *late = lido_spawn_with(scenario_loop(), &(lido_task_options){.deadline_ms = 1000}, run_endless, engine);
     lido_sleep(20);
     lido_task_cancel(task);
     lido_task_join(task, NULL);
