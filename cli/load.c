@@ -2,6 +2,7 @@
 #include "load.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,11 +168,6 @@ static void *thread_main(void *argument) {
 
 /* ---- A worker ---- */
 
-typedef struct job {
-    const load_plan *plan;
-    load_board *board;
-} job;
-
 static void add_pool(load_board *board, lido_engine *engine) {
     lido_pool_stats stats;
     lido_engine_stats(engine, &stats);
@@ -180,6 +176,31 @@ static void add_pool(load_board *board, lido_engine *engine) {
     atomic_fetch_add(&board->wait_us, stats.wait_us);
     atomic_fetch_add(&board->connections, (int64_t)stats.connects);
     atomic_fetch_add(&board->pools, 1);
+}
+
+typedef struct job {
+    const load_plan *plan;
+    load_board *board;
+    void (*tick)(load_board *board, void *user);
+    void *user;
+} job;
+
+/* By the first worker, until somebody's time is up. The parent has no thread for it, for it forks. */
+static void tell_progress(const job *of, const lido_worker *worker) {
+    for (int ms = LOOK_MS; atomic_load(&of->board->ended_ns) == 0 && !lido_worker_stopping(worker); ms += LOOK_MS) {
+        lido_sleep(LOOK_MS);
+        if (ms % TICK_MS == 0)
+            of->tick(of->board, of->user);
+    }
+}
+
+/* The last to be done ends all. */
+static void end_worker(const job *of, const lido_worker *worker) {
+    add_pool(of->board, lido_manager_engine(lido_manager_get(), NULL, NULL));
+    if (atomic_load(&of->board->pools) == of->plan->workers)
+        kill(getppid(), SIGTERM);
+    while (!lido_worker_stopping(worker))
+        lido_sleep(LOOK_MS);
 }
 
 static void make_hand(hand *made, const job *of, lido_worker *worker, int thread, char *rooms) {
@@ -206,44 +227,21 @@ static void serve(lido_worker *worker, void *user) {
         if (pthread_create(&handles[running], NULL, thread_main, &hands[running]) != 0)
             break;
     }
+    if (lido_worker_number(worker) == 0 && running > 0)
+        tell_progress(of, worker);
     for (int i = 0; i < running; i++)
         pthread_join(handles[i], NULL);
-    add_pool(of->board, lido_manager_engine(lido_manager_get(), NULL, NULL));
     free(texts);
     free(hands);
     free(handles);
-    while (!lido_worker_stopping(worker))
-        lido_sleep(LOOK_MS);
+    end_worker(of, worker);
 }
 
 /* ---- The parent ---- */
 
-typedef struct watcher {
-    load_board *board;
-    int workers;
-    void (*tick)(load_board *board, void *user);
-    void *user;
-    atomic_bool ends;
-} watcher;
-
-/* Until the workers have nothing left to do. */
-static void *watch(void *argument) {
-    watcher *self = argument;
-    for (int ms = 0; !atomic_load(&self->ends); ms += LOOK_MS) {
-        lido_sleep(LOOK_MS);
-        if (ms > 0 && ms % TICK_MS == 0)
-            self->tick(self->board, self->user);
-        if (atomic_load(&self->board->pools) == self->workers)
-            lido_workers_stop();
-    }
-    return NULL;
-}
-
 lido_status load_run(const load_plan *plan, load_board *board, void (*tick)(load_board *board, void *user), void *user,
                      lido_error *error) {
-    pthread_t thread;
-    job of = {plan, board};
-    watcher self = {.board = board, .workers = plan->workers, .tick = tick, .user = user};
+    job of = {.plan = plan, .board = board, .tick = tick, .user = user};
     const lido_workers workers = {.count = plan->workers,
                                   .serve = serve,
                                   .user = &of,
@@ -253,13 +251,5 @@ lido_status load_run(const load_plan *plan, load_board *board, void (*tick)(load
     lido_manager *manager = lido_manager_get();
     if (lido_manager_configure_database(manager, NULL, plan->url, NULL, error) != LIDO_OK)
         return LIDO_ERROR;
-    if (pthread_create(&thread, NULL, watch, &self) != 0) {
-        snprintf(error->message, sizeof error->message, "no thread to watch the load");
-        error->category = LIDO_ERROR_OTHER;
-        return error->status = LIDO_ERROR;
-    }
-    lido_status status = lido_workers_run(manager, &workers, error);
-    atomic_store(&self.ends, true);
-    pthread_join(thread, NULL);
-    return status;
+    return lido_workers_run(manager, &workers, error);
 }

@@ -50,7 +50,7 @@ typedef struct load_board {
 load_board *load_board_new(const load_plan *plan);
 void load_board_free(load_board *board);
 
-/* Runs the load to its end, or until the process is told to stop. `tick` is called each second, from another thread.
+/* Runs the load to its end, or until the process is told to stop. `tick` is called each second, in a worker's process.
  * LIDO_ERROR with *error set: it did not begin. */
 lido_status load_run(const load_plan *plan, load_board *board, void (*tick)(load_board *board, void *user), void *user,
                      lido_error *error);
