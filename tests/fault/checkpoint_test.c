@@ -255,9 +255,7 @@ static void *close_while_log_is_copied(void *argument) {
     return NULL;
 }
 
-/* Closing the engine waits for the copying, which takes a second here; the loop does not. */
-static void closing_in_a_task_lets_others_go_on(void **state) {
-    (void)state;
+static int count_turns_while_closing(void) {
     ending of = {.closes = false};
     lido_loop *loop = lido_loop_new(NULL, NULL);
     assert_non_null(loop);
@@ -266,7 +264,20 @@ static void closing_in_a_task_lets_others_go_on(void **state) {
     assert_int_equal(lido_loop_run(loop), LIDO_OK);
     lido_loop_close(loop);
     print_message("           another task had %d turns meanwhile\n", of.turns);
-    assert_true(of.is_over && of.turns > 10);
+    assert_true(of.is_over);
+    return of.turns;
+}
+
+/* Closing the engine waits for the copying, which takes a second here; the loop does not. On a loaded machine the
+ * copying may be over before the engine is closed: then it is begun anew. */
+static void closing_in_a_task_lets_others_go_on(void **state) {
+    (void)state;
+    int turns = count_turns_while_closing();
+    for (int tries = 0; tries < 5 && turns <= 10; tries++) {
+        open_with(LIMIT, "full");
+        turns = count_turns_while_closing();
+    }
+    assert_true(turns > 10);
 }
 
 int main(void) {
