@@ -226,7 +226,6 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     if (session == NULL)
         return &memoryless;
     memset(session, 0, offsetof(lido_session, queue));
-    session->mark.known = false;
     lido__fault_clear(&session->error);
     session->engine = engine;
     session->owner = lido__await_self();

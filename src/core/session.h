@@ -46,33 +46,38 @@ struct lido_session {
     lido_engine *engine; /* held */
     uint64_t owner;      /* who opened it, as lido__await_self says; never changes */
     uint64_t process;    /* in which process, as lido__fork_count says */
-    lido_session_options options;
-    const char *file; /* where the next call is, in the program */
+    const char *file;    /* where the next call is, in the program */
     int line;
+
+    /* What is and is not. Together, for each alone would take eight bytes. */
+    bool begun;
+    bool wrote;             /* the transaction has; */
+    bool may_have_inserted; /* there may be a last key */
+    bool inside;            /* the transaction is a part of a group's; see writer.h, */
+    bool in_turn;           /* and whether it has its turn there to itself */
+    bool failed;
+    bool unusable;   /* opened with options that are none: it has failed for good */
+    bool refused;    /* autocommit: `failed` is for a sent statement, and was not told yet; others are let in */
+    bool lost;       /* the transaction is gone: no savepoint can clear the error */
+    bool ended;      /* a transaction has: `outcome` */
+    bool whole;      /* autocommit: one of its own is under way; see lido__transaction_whole_begin */
+    bool supplies;   /* a source of rows is asked for one: the program's, which must leave the session alone */
+    bool block_runs; /* the block around this session has not reached its end */
+    lido_session_options options;
 
     lido__connection *connection; /* leased; NULL: none */
     uint64_t number;              /* of the connection that the transaction has, or had last */
     lido__pool *lender;           /* whose that is: the engine's pool, or its writer's */
     lido__connection *ticket;     /* held besides, by a transaction that has read before it writes; or NULL */
-    bool inside;                  /* the transaction is a part of a group's; see writer.h, */
-    uint64_t turn;                /* and while it is, its turn there, */
-    bool in_turn;                 /* and whether it has that to itself */
-    bool wrote;                   /* it has; */
+    uint64_t turn;                /* while it is inside a group: its turn there */
     const lido__sql *began_with;  /* its first statement, if that stays as long as the engine; or NULL, */
     int64_t began_at;             /* and when it had its turn, if it writes, by the recent clock */
-    bool begun;
-    bool may_have_inserted;       /* since then: there may be a last key */
     int64_t transaction_deadline; /* while begun, if there is a transaction_timeout */
-    bool failed;
-    bool unusable;       /* opened with options that are none: it has failed for good */
-    bool refused;        /* autocommit: `failed` is for a sent statement, and was not told yet; others are let in */
-    bool lost;           /* the transaction is gone: no savepoint can clear the error */
-    int failed_at;       /* how many savepoints were open when it failed */
-    int savepoints;      /* open now */
-    int savepoints_sent; /* how many of them the database has heard of */
-    lido_status outcome; /* of the last transaction that ended, */
-    bool ended;          /* if one has */
-    bool whole;          /* autocommit: one of its own is under way; see lido__transaction_whole_begin */
+    lido__mark *mark;             /* of the transaction that is being committed, if its outcome is to be resolved */
+    int failed_at;                /* how many savepoints were open when it failed */
+    int savepoints;               /* open now */
+    int savepoints_sent;          /* how many of them the database has heard of */
+    lido_status outcome;          /* of the last transaction that ended */
 
     size_t queue_count;
     size_t queue_bytes;
@@ -80,13 +85,11 @@ struct lido_session {
     lido_rows *stream; /* the one that is being read; it occupies the connection */
     lido__unit *unit;  /* its objects; NULL: there were none yet */
 
-    _Atomic unsigned flies; /* whether a statement of it is under way on a lane; see flight.c */
-    lido__near *near;       /* if so: its wait */
+    lido__near *near;       /* the wait of a statement that is under way on a lane, */
+    _Atomic unsigned flies; /* and whether there is one; see flight.c */
 
-    bool supplies;   /* a source of rows is asked for one: the program's, which must leave the session alone */
     lido__held held; /* by the task that opened it */
 
-    bool block_runs; /* the block around this session has not reached its end */
     lido_status *block_status;
     lido_error *block_error;
 
@@ -97,7 +100,6 @@ struct lido_session {
     lido__arena kept;  /* what lives until the session ends */
     lido_rows *spare;  /* closed ones, to be used again; linked by `next` */
 
-    lido__mark mark;  /* of the transaction that is being committed, if its outcome is to be resolved */
     lido_error error; /* the sticky one while `failed`; else that of the last transaction */
 };
 
