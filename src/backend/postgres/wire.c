@@ -34,11 +34,12 @@ void lido__postgres_cancel(postgres_connection *connection) {
     connection->deadline = lido__deadline_in_ms(CANCEL_ANSWER_MOST_MS);
 }
 
-/* A whole result; or an error, which reading once more tells. */
+/* A whole result; or an error, which reading once more tells; or libpq had no memory for what came, forgets it, and
+ * would wait for it for ever. */
 static bool has_come(void *argument) {
     postgres_connection *connection = argument;
     connection->has_read = PQconsumeInput(connection->wire) != 0;
-    return !connection->has_read || !PQisBusy(connection->wire);
+    return !connection->has_read || !PQisBusy(connection->wire) || lido__postgres_ran_out_of_memory(connection);
 }
 
 /* Waiting with a deadline makes the kernel set and unset a timer each time, a thirtieth of a point select. So a
@@ -122,8 +123,7 @@ PGresult *lido__postgres_next_result(postgres_connection *connection, bool *lost
     *lost = true;
     int unsent = PQflush(connection->wire);
     while (unsent >= 0 && (unsent > 0 || PQisBusy(connection->wire))) {
-        if (lido__postgres_ran_out_of_memory(
-                connection)) /* then it forgets that a Sync came, and would wait for it for ever */
+        if (lido__postgres_ran_out_of_memory(connection)) /* see has_come */
             break;
         lido__await_outcome outcome = wait_for_server(connection, unsent > 0);
         bool in_vain = outcome == LIDO__AWAIT_TIMED_OUT || outcome == LIDO__AWAIT_CANCELLED;
