@@ -294,7 +294,6 @@ int main(void) {
     static char names[PLACES * STORIES][128];
     static struct CMUnitTest tests[PLACES * STORIES];
     size_t used = 0;
-    soak_count_all_memory();
     for (place where = 0; where < PLACES; where++) {
         places[where] = where;
         for (size_t i = 0; i < STORIES; i++, used++) {

@@ -5,10 +5,18 @@
 #include "databases.h"
 
 #include <dirent.h>
-#include <malloc.h>
 #include <poll.h>
 
 #include "base/clock.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define UNDER_SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define UNDER_SANITIZER
+#endif
 
 /* How long the tests are to go on; 0: once through. */
 static inline int64_t soak_us(void) {
@@ -26,21 +34,20 @@ static inline int count_descriptors(void) {
     return count;
 }
 
-/* Sanitizers bring their own allocator, which mallinfo2 knows nothing of. */
-extern size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+/* Bytes that the program has allocated. Sanitizers bring their own allocator, which counts. */
+#ifdef UNDER_SANITIZER
+size_t __sanitizer_get_current_allocated_bytes(void);
 
-/* Bytes that the program has allocated; all of them only after soak_count_all_memory. */
 static inline size_t count_allocated(void) {
-    if (__sanitizer_get_current_allocated_bytes != NULL)
-        return __sanitizer_get_current_allocated_bytes();
-    struct mallinfo2 information = mallinfo2();
-    return information.uordblks + information.hblkhd;
+    return __sanitizer_get_current_allocated_bytes();
 }
+#else
+#include "counted_memory.h"
 
-/* mallinfo2 sees what the main thread's arena holds: let there be no other. */
-static inline void soak_count_all_memory(void) {
-    mallopt(M_ARENA_MAX, 1);
+static inline size_t count_allocated(void) {
+    return (size_t)atomic_load(&living_bytes);
 }
+#endif
 
 enum { GROWTH_MOST = 128 * 1024 }; /* of what stays allocated: libraries keep a little, once */
 
@@ -76,7 +83,6 @@ static inline bool soak_left_nothing(int descriptors, size_t allocated) {
 static inline int soak_run(int (*run_once)(void)) {
     int64_t end = lido__clock_now_us() + soak_us();
     int failed;
-    soak_count_all_memory();
     soak_warm_up();
     int descriptors = count_descriptors();
     size_t allocated = count_allocated();
