@@ -1,5 +1,5 @@
-/* From a text to a lido__sql: one pass of the scanner feeds the shape and the translation, then all of it is put into
- * one block of memory. */
+/* From a text to a lido__sql: one pass of the scanner feeds the shape, the fingerprint and the translation, then all of
+ * it is put into one block of memory. */
 #include "sql/sql.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "base/convert.h"
 #include "base/fault.h"
+#include "sql/fingerprint.h"
 #include "sql/hash.h"
 #include "sql/personal.h"
 #include "sql/scanner.h"
@@ -61,7 +62,7 @@ static bool changes_rows(const char *text) {
     return false;
 }
 
-/* One block of memory; behind it the text, its translation unless that is the text, and the names. */
+/* One block of memory; behind it the text, its translation unless that is the text, the normal text and the names. */
 typedef struct block {
     lido__sql sql;
     lido__sql_habits habits;
@@ -71,7 +72,8 @@ typedef struct block {
 static lido__sql *assemble(const lido__sql *parts, const lido__names *names) {
     bool changed = parts->translated != NULL;
     size_t size = sizeof(block) + names->count * sizeof(const char *) + parts->size + 1;
-    size += changed ? parts->translated_size + 1 : 0;
+    size_t normal_size = strlen(parts->normal);
+    size += (changed ? parts->translated_size + 1 : 0) + normal_size + 1;
     for (size_t i = 0; i < names->count; i++)
         size += names->list[i].size + 1;
     block *made = malloc(size);
@@ -88,13 +90,14 @@ static lido__sql *assemble(const lido__sql *parts, const lido__names *names) {
     char *next = (char *)(made->names + names->count);
     sql->text = store(&next, parts->text, parts->size);
     sql->translated = changed ? store(&next, parts->translated, parts->translated_size) : sql->text;
+    sql->normal = store(&next, parts->normal, normal_size);
     for (size_t i = 0; i < names->count; i++)
         sql->names[i] = store(&next, names->list[i].text, names->list[i].size);
     return sql;
 }
 
-/* Runs the tokens through both; false, with the error set, if the translation refuses one. */
-static bool scan(lido__shape *shape, lido__translation *translation) {
+/* Runs the tokens through all three; false, with the error set, if the translation refuses one. */
+static bool scan(lido__shape *shape, lido__fingerprint *fingerprint, lido__translation *translation) {
     lido__scanner scanner;
     lido__scanner_init(&scanner, translation->text, translation->size, translation->type);
     for (;;) {
@@ -104,6 +107,7 @@ static bool scan(lido__shape *shape, lido__translation *translation) {
         if (token.kind == LIDO__TOKEN_BLANK)
             continue;
         lido__shape_follow(shape, &token);
+        lido__fingerprint_follow(fingerprint, &token);
         if (!lido__translation_token(translation, &token, shape->own_numbers))
             return false;
     }
@@ -113,13 +117,18 @@ lido__sql *lido__sql_new(const char *text, size_t size, uint64_t hash, lido__dat
     if (!check_text(text, size, error))
         return NULL;
     lido__shape shape;
+    lido__fingerprint fingerprint;
     lido__translation translation;
     lido__shape_init(&shape, type);
+    lido__fingerprint_init(&fingerprint, text, type);
     lido__translation_init(&translation, text, size, type, error);
     lido__sql parts = {.hash = hash, .size = size, .text = text};
     lido__sql *sql = NULL;
-    if (scan(&shape, &translation) && lido__translation_end(&translation, &parts.translated, &parts.translated_size)) {
+    if (scan(&shape, &fingerprint, &translation) &&
+        lido__translation_end(&translation, &parts.translated, &parts.translated_size)) {
         parts.kind = shape.kind;
+        parts.fingerprint = lido__fingerprint_end(&fingerprint, shape.kind);
+        parts.normal = fingerprint.text;
         parts.many = shape.many;
         parts.changes_rows = shape.kind == LIDO__SQL_WRITES && changes_rows(text);
         parts.personal = type == LIDO__POSTGRESQL && shape.kind == LIDO__SQL_READS && lido__sql_is_personal(text, size);

@@ -25,7 +25,9 @@ typedef enum lido__sql_kind {
 
 enum {
     LIDO__SQL_SIZE_MOST = 16 * 1024 * 1024, /* bytes of one statement */
-    LIDO__SQL_PARAMETERS_MOST = 32766       /* SQLite's limit; PostgreSQL's is 65535 */
+    LIDO__SQL_PARAMETERS_MOST = 32766,      /* SQLite's limit; PostgreSQL's is 65535 */
+    LIDO__SQL_NORMAL_MOST = 200,            /* bytes of a normal text; what is longer is cut, and ends in "…" */
+    LIDO__SQL_NORMAL_SIZE = 208             /* with that and NUL: whole words, see core/statement_table.h */
 };
 
 /* What has been seen of a statement so far, to guess by. From any thread. */
@@ -43,6 +45,8 @@ typedef struct lido__sql {
     const char *text;       /* as the program wrote it */
     const char *translated; /* for the database; PostgreSQL: $n, ~; SQLite: ?n */
     size_t translated_size;
+    const char *normal;   /* without values, for metrics; see fingerprint.h, as for the next */
+    uint64_t fingerprint; /* the same for texts that differ in values alone; never 0 */
     lido__sql_kind kind;
     bool changes_rows;      /* INSERT, UPDATE, DELETE, REPLACE: all or nothing within a transaction, too */
     bool personal;          /* it reads, and has to do with what is its connection's own; see personal.h */
