@@ -48,6 +48,46 @@ typedef struct lido_metrics {
  * engine is NULL or its metrics are off. Never waits for a database; safe from any thread. */
 LIDO_API lido_status lido_stats(lido_engine *engine, lido_metrics *metrics);
 
+/* ---- Statements ---- */
+
+typedef enum lido_statement_kind {
+    LIDO_STATEMENT_READ,
+    LIDO_STATEMENT_WRITE,
+    LIDO_STATEMENT_OTHER
+} lido_statement_kind;
+
+enum { LIDO_STATEMENT_TEXT_SIZE = 208 };
+
+/* The text of what had to share an entry, for an engine tells some five hundred statements apart. */
+#define LIDO_STATEMENT_OTHERS "(others)"
+
+/* What is known of a statement: of all texts that differ in nothing but values, lists' lengths, blanks, comments and
+ * the case of unquoted words. */
+typedef struct lido_statement_stats {
+    char text[LIDO_STATEMENT_TEXT_SIZE]; /* "?" for each value; of a longer one the first 200 bytes, and "…" */
+    uint64_t fingerprint;                /* of all of the text; 0: LIDO_STATEMENT_OTHERS, of this kind */
+    lido_statement_kind kind;
+    uint64_t count;      /* how often it was run: an estimate, where that was often */
+    uint64_t failed;     /* how often it failed; exact */
+    double total_us;     /* how long it took all together: an estimate, too */
+    lido_durations took; /* from being sent to its answer; those that travel together share the time */
+} lido_statement_stats;
+
+/* Reads which statements an engine has run, those first that took the most time all together: as many as there are, at
+ * most `capacity`, into `statements`. Returns how many; 0 if the engine is NULL, its metrics are off, or memory ran
+ * out. Never waits for a database; safe from any thread. */
+LIDO_API size_t lido_stats_statements(lido_engine *engine, lido_statement_stats *statements, size_t capacity);
+
+/* The same of one of a manager's databases (NULL: "default"): of all workers together where workers run, in the parent
+ * and in each worker, and also what those did who have died since; else of this process. */
+LIDO_API size_t lido_manager_stats_statements(lido_manager *manager, const char *database,
+                                              lido_statement_stats *statements, size_t capacity);
+
+/* The kind in words, "read"; static text. Never waits; safe from anywhere. */
+LIDO_API const char *lido_statement_kind_name(lido_statement_kind kind);
+
+/* ---- Prometheus ---- */
+
 /* Is given text, piece by piece; `text` ends in NUL besides. False: no more is wanted. */
 typedef bool lido_metrics_writer(const char *text, size_t size, void *user);
 

@@ -19,9 +19,7 @@ static lido__metrics *find_metrics(lido_engine *engine) {
         config->shared_metrics = NULL;
     if (!config->metrics || config->shared_metrics != NULL)
         return config->metrics ? config->shared_metrics : NULL;
-    engine->own_metrics = aligned_alloc(_Alignof(lido__metrics), sizeof(lido__metrics));
-    if (engine->own_metrics != NULL)
-        memset(engine->own_metrics, 0, sizeof(lido__metrics));
+    engine->own_metrics = lido__metrics_new();
     return engine->own_metrics;
 }
 
@@ -48,7 +46,7 @@ static bool engine_attach(lido_engine *engine, lido_error *error) {
 /* Its configuration has been read. NULL, and it is freed, if it cannot be had. */
 static lido_engine *start(lido_engine *engine, lido_error *error) {
     if (!engine_attach(engine, error)) {
-        free(engine->own_metrics);
+        lido__metrics_free(engine->own_metrics);
         lido__config_done(&engine->config);
         free(engine);
         return NULL;
@@ -118,7 +116,7 @@ void lido__engine_let_go(lido_engine *engine) {
     lido__lanes_done(&engine->lanes);
     lido__functions_done(&engine->pool.functions);
     lido__metrics_forget_now(engine->pool.metrics); /* shared ones stay */
-    free(engine->own_metrics);
+    lido__metrics_free(engine->own_metrics);
     lido__sql_cache_done(&engine->sql);
     lido__config_done(&engine->config);
     free(engine);

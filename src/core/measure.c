@@ -18,9 +18,7 @@ static unsigned note_run(atomic_uint *runs) {
 }
 
 static lido__count count_of(const lido__sql *sql) {
-    if (sql->kind == LIDO__SQL_READS)
-        return LIDO__COUNT_READS;
-    return sql->kind == LIDO__SQL_WRITES ? LIDO__COUNT_WRITES : LIDO__COUNT_OTHERS;
+    return (lido__count)lido__statement_kind_of(sql);
 }
 
 static void count(const lido_session *session, lido__count which) {
@@ -62,6 +60,7 @@ void lido__measure_begins(lido_session *session, const lido__batch *batch, lido_
     const lido__operation *last = &batch->operations[batch->count - 1];
     measure->statements = count_statements(session, batch);
     measure->recent_us = recent(session);
+    measure->is_errand = session->connection == NULL;
     measure->weight = weight_of(session, last);
     measure->began_ns = measure->weight > 0 ? lido__clock_now_ns() : 0;
 }
@@ -72,10 +71,28 @@ static void record(lido__metrics *metrics, const lido__batch *batch, unsigned st
     const lido__operation *last = &batch->operations[batch->count - 1];
     if (statements == 0 && last->kind == LIDO__COMMIT)
         lido__histogram_record(&metrics->durations[LIDO__DURATION_COMMIT], took_ns, weight);
-    for (size_t i = 0; i < batch->count && statements > 0; i++)
+    for (size_t i = 0; i < batch->count && statements > 0; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        if (operation->kind != LIDO__STATEMENT)
+            continue;
+        lido__histogram_record(&metrics->durations[count_of(operation->sql)], took_ns / statements, weight);
+        lido__statement_table_record(&metrics->statements, operation->sql, took_ns / statements, weight);
+    }
+}
+
+/* One of several that travelled together is to blame; or, if the connection was lost, nobody knows which. */
+static void record_failure(const lido_session *session, const lido__batch *batch) {
+    size_t failed = batch->failed < batch->count ? batch->failed : batch->count - 1;
+    const lido__operation *operation = &batch->operations[failed];
+    count(session, LIDO__COUNT_FAILED);
+    if (operation->kind == LIDO__STATEMENT)
+        lido__statement_table_failed(&session->engine->pool.metrics->statements, operation->sql);
+}
+
+static void record_errand(lido__metrics *metrics, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++)
         if (batch->operations[i].kind == LIDO__STATEMENT)
-            lido__histogram_record(&metrics->durations[count_of(batch->operations[i].sql)], took_ns / statements,
-                                   weight);
+            lido__statement_table_count(&metrics->statements, batch->operations[i].sql);
 }
 
 void lido__measure_ends(const lido_session *session, const lido__batch *batch, const lido__measure *measure,
@@ -84,9 +101,12 @@ void lido__measure_ends(const lido_session *session, const lido__batch *batch, c
     int64_t recent_us = lido__clock_recent_us() - measure->recent_us;
     bool is_long = recent_us >= LIDO__MEASURED_LONG_US;
     if (!done && measure->statements > 0)
-        count(session, LIDO__COUNT_FAILED);
-    if (measure->weight == 0 && !is_long)
+        record_failure(session, batch);
+    if (measure->weight == 0 && !is_long) {
+        if (measure->is_errand)
+            record_errand(metrics, batch);
         return;
+    }
     int64_t took_ns = measure->weight > 0 ? lido__clock_now_ns() - measure->began_ns : recent_us * 1000;
     record(metrics, batch, measure->statements, took_ns, is_long ? 1 : measure->weight);
 }
@@ -94,7 +114,7 @@ void lido__measure_ends(const lido_session *session, const lido__batch *batch, c
 void lido__measure_apart(const lido_session *session, const lido__batch *batch, int64_t began_ns) {
     unsigned statements = count_statements(session, batch);
     if (batch->failed < batch->count)
-        count(session, LIDO__COUNT_FAILED);
+        record_failure(session, batch);
     record(session->engine->pool.metrics, batch, statements, lido__clock_now_ns() - began_ns, 1);
 }
 

@@ -8,6 +8,7 @@
 typedef struct lido__measure {
     unsigned statements; /* in it */
     unsigned weight;     /* 0: only if it takes long */
+    bool is_errand;      /* another thread has run it, and nobody knows how long it took */
     int64_t began_ns;    /* if `weight` is not 0 */
     int64_t recent_us;   /* when it began, by the recent clock */
 } lido__measure;

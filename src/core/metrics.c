@@ -2,8 +2,20 @@
 #include "core/metrics.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/pool.h"
+
+lido__metrics *lido__metrics_new(void) {
+    void *memory =
+        mmap(NULL, sizeof(lido__metrics), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory != MAP_FAILED ? memory : NULL;
+}
+
+void lido__metrics_free(lido__metrics *metrics) {
+    if (metrics != NULL)
+        munmap(metrics, sizeof *metrics);
+}
 
 void lido__metrics_seat(lido__metrics *metrics, lido__connection *connection, bool beside) {
     if (metrics == NULL)
@@ -23,6 +35,18 @@ void lido__metrics_read(const lido__metrics *metrics, lido__metrics_reading *rea
         reading->gauges[i] += atomic_load_explicit(&metrics->gauges[i], memory_order_relaxed);
     for (size_t i = 0; i < LIDO__DURATIONS; i++)
         lido__histogram_read(&metrics->durations[i], &reading->durations[i]);
+}
+
+lido_durations lido__metrics_durations(const lido__durations *read) {
+    lido_durations durations = {.count = read->count};
+    if (read->count == 0)
+        return durations;
+    durations.mean_us = (double)read->sum_ns / (double)read->count / 1000;
+    durations.p50_us = lido__durations_quantile_ns(read, 0.5) / 1000;
+    durations.p90_us = lido__durations_quantile_ns(read, 0.9) / 1000;
+    durations.p99_us = lido__durations_quantile_ns(read, 0.99) / 1000;
+    durations.longest_us = (double)read->longest_ns / 1000;
+    return durations;
 }
 
 void lido__metrics_publish(lido__pool *head) {
@@ -46,11 +70,16 @@ void lido__metrics_forget_now(lido__metrics *metrics) {
         atomic_store_explicit(&metrics->gauges[i], 0, memory_order_relaxed);
 }
 
+static void clear(lido__metrics *metrics) {
+    memset(metrics, 0, offsetof(lido__metrics, statements));
+    lido__statement_table_clear(&metrics->statements);
+}
+
 void lido__metrics_after_fork(lido__pool *pool) {
     if (pool->config->shared_metrics != NULL)
         pool->metrics = NULL;
     else if (pool->metrics != NULL && pool == pool->head)
-        memset(pool->metrics, 0, sizeof *pool->metrics);
+        clear(pool->metrics);
 }
 
 void lido__metrics_use_measured(lido__metrics *metrics, const lido__connection *connection, int64_t held_us) {

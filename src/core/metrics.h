@@ -15,8 +15,9 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/histogram.h"
+#include "core/statement_table.h"
 
-/* Counted beside the connection. The first three are statements. */
+/* Counted beside the connection. The first three are statements, as lido_statement_kind. */
 typedef enum lido__count {
     LIDO__COUNT_READS,
     LIDO__COUNT_WRITES,
@@ -75,6 +76,7 @@ typedef struct lido__metrics {
     atomic_int gauges[LIDO__GAUGES];
     atomic_uint commits_begun;
     lido__histogram durations[LIDO__DURATIONS];
+    lido__statement_table statements; /* the last, for most of it is never touched */
 } lido__metrics;
 
 /* What was read at one moment. */
@@ -87,8 +89,16 @@ typedef struct lido__metrics_reading {
 
 struct lido__pool;
 
-/* Adds what is there to `reading`. */
+/* One that is a process's own; NULL if memory ran out. What is never written to takes no memory. */
+lido__metrics *lido__metrics_new(void);
+/* NULL is allowed. */
+void lido__metrics_free(lido__metrics *metrics);
+
+/* Adds what is there to `reading`; not the statements. */
 void lido__metrics_read(const lido__metrics *metrics, lido__metrics_reading *reading);
+
+/* The same for people. */
+lido_durations lido__metrics_durations(const lido__durations *read);
 
 /* Under the pool's lock, when a connection has got its place: where it counts from here on. `beside`: it is none
  * of the engine's first pool. `metrics` NULL: nowhere. */

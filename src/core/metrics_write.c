@@ -38,7 +38,7 @@ typedef struct metric_form {
     metric_series series[SERIES_MOST];
 } metric_form;
 
-static const metric_form metrics[] = {
+static const metric_form forms[] = {
     {"db_client_connection_count",
      "Connections that are open now.",
      "db_client_connection_state",
@@ -162,10 +162,14 @@ LIDO_FORMAT(2, 3) static void add(output *out, const char *format, ...) {
         out->used += (size_t)length < LINE_MOST ? (size_t)length : LINE_MOST - 1;
 }
 
+static void add_head(output *out, const char *name, const char *help, const char *type) {
+    add(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 /* A label's value as the format wants it; cut where there is no room. */
-static void escape(const char *value, char escaped[LABEL_MOST]) {
+static void escape(const char *value, char *escaped, size_t size) {
     size_t used = 0;
-    for (; *value != '\0' && used + 3 < LABEL_MOST; value++) {
+    for (; *value != '\0' && used + 3 < size; value++) {
         bool special = *value == '\\' || *value == '"' || *value == '\n';
         if (special)
             escaped[used++] = '\\';
@@ -174,15 +178,20 @@ static void escape(const char *value, char escaped[LABEL_MOST]) {
     escaped[used] = '\0';
 }
 
-/* `name` and what follows it up to the value; `bound`: of a histogram's bucket, or NULL. */
-static void add_series(output *out, const lido__metrics_source *source, const metric_form *metric, const char *suffix,
-                       const char *value, const char *bound) {
+/* A name, and the labels that all have; the brace stays open. */
+static void add_labels(output *out, const lido__metrics_source *source, const char *name, const char *suffix) {
     char pool[LABEL_MOST];
-    escape(source->pool, pool);
-    add(out, "%s%s{db_client_connection_pool_name=\"%s\",db_system_name=\"%s\"", metric->name, suffix, pool,
+    escape(source->pool, pool, sizeof pool);
+    add(out, "%s%s{db_client_connection_pool_name=\"%s\",db_system_name=\"%s\"", name, suffix, pool,
         source->type == LIDO__SQLITE ? "sqlite" : "postgresql");
     if (source->worker != LIDO__NO_WORKER)
         add(out, ",worker=\"%d\"", source->worker);
+}
+
+/* `name` and what follows it up to the value; `bound`: of a histogram's bucket, or NULL. */
+static void add_series(output *out, const lido__metrics_source *source, const metric_form *metric, const char *suffix,
+                       const char *value, const char *bound) {
+    add_labels(out, source, metric->name, suffix);
     if (metric->label != NULL)
         add(out, ",%s=\"%s\"", metric->label, value);
     if (bound != NULL)
@@ -219,6 +228,15 @@ void lido__metrics_describe(lido__metrics_source *source, const lido__config *co
     source->size = config->pool_size;
     source->least = config->pool_min_size;
     source->most = config->max_overflow < 0 ? -1 : config->pool_size + config->max_overflow;
+}
+
+void lido__metrics_source_read(lido__metrics_source *source, const lido__metrics *const *metrics, size_t count) {
+    const lido__statement_table *tables[2];
+    for (size_t i = 0; i < count; i++) {
+        lido__metrics_read(metrics[i], &source->reading);
+        tables[i] = &metrics[i]->statements;
+    }
+    source->statement_count = lido__statement_tables_read(tables, count, source->statements, LIDO__STATEMENTS_WRITTEN);
 }
 
 /* -1: there is none. */
@@ -262,14 +280,77 @@ static const char *type_of(const metric_form *metric) {
     return metric->from == FROM_GAUGE || metric->from == FROM_LIMIT ? "gauge" : "counter";
 }
 
+/* ---- Statements ---- */
+
+static const struct statement_metric {
+    const char *name;
+    const char *help;
+    const char *type;
+} statement_took = {"lido_statement_duration_seconds",
+                    "How long the statements took that took the most time all together, since the start.", "summary"},
+  statement_failures = {"lido_statement_failures_total", "How often these statements failed.", "counter"};
+
+static void add_statement_series(output *out, const lido__metrics_source *source, const char *name, const char *suffix,
+                                 const lido_statement_stats *statement, const char *quantile) {
+    char text[LABEL_MOST + LIDO_STATEMENT_TEXT_SIZE];
+    add_labels(out, source, name, suffix);
+    escape(statement->text, text, sizeof text);
+    add(out, ",db_operation_name=\"%s\",fingerprint=\"%016" PRIx64 "\",db_query_text=\"%s\"",
+        lido_statement_kind_name(statement->kind), statement->fingerprint, text);
+    if (quantile != NULL)
+        add(out, ",quantile=\"%s\"", quantile);
+    add(out, "} ");
+}
+
+static void add_seconds(output *out, double us) {
+    uint64_t ns = (uint64_t)(us * 1000 + 0.5);
+    add(out, "%" PRIu64 ".%09" PRIu64 "\n", ns / 1000000000, ns % 1000000000);
+}
+
+static void add_duration(output *out, const lido__metrics_source *source, const lido_statement_stats *statement) {
+    const struct {
+        const char *quantile;
+        double us;
+    } quantiles[] = {{"0.5", statement->took.p50_us},
+                     {"0.9", statement->took.p90_us},
+                     {"0.99", statement->took.p99_us},
+                     {"1", statement->took.longest_us}};
+    const char *name = statement_took.name;
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles && statement->took.count > 0; i++) {
+        add_statement_series(out, source, name, "", statement, quantiles[i].quantile);
+        add_seconds(out, quantiles[i].us);
+    }
+    add_statement_series(out, source, name, "_sum", statement, NULL);
+    add_seconds(out, statement->total_us);
+    add_statement_series(out, source, name, "_count", statement, NULL);
+    add(out, "%" PRIu64 "\n", statement->count);
+}
+
+static void add_failures(output *out, const lido__metrics_source *source, const lido_statement_stats *statement) {
+    add_statement_series(out, source, statement_failures.name, "", statement, NULL);
+    add(out, "%" PRIu64 "\n", statement->failed);
+}
+
+static void add_statements(output *out, const lido__metrics_source *sources, size_t count,
+                           const struct statement_metric *metric,
+                           void (*add_one)(output *, const lido__metrics_source *, const lido_statement_stats *)) {
+    add_head(out, metric->name, metric->help, metric->type);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < sources[i].statement_count && !out->refused; j++)
+            add_one(out, &sources[i], &sources[i].statements[j]);
+}
+
+/* ---- All of them ---- */
+
 bool lido__metrics_write(const lido__metrics_source *sources, size_t count, lido_metrics_writer *writer, void *user) {
     output out = {.writer = writer, .user = user};
-    for (size_t i = 0; i < sizeof metrics / sizeof *metrics && !out.refused; i++) {
-        add(&out, "# HELP %s %s\n# TYPE %s %s\n", metrics[i].name, metrics[i].help, metrics[i].name,
-            type_of(&metrics[i]));
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && !out.refused; i++) {
+        add_head(&out, forms[i].name, forms[i].help, type_of(&forms[i]));
         for (size_t j = 0; j < count && !out.refused; j++)
-            add_source(&out, &sources[j], &metrics[i]);
+            add_source(&out, &sources[j], &forms[i]);
     }
+    add_statements(&out, sources, count, &statement_took, add_duration);
+    add_statements(&out, sources, count, &statement_failures, add_failures);
     flush(&out);
     return !out.refused;
 }
@@ -286,7 +367,8 @@ lido_status lido_metrics_write(lido_engine *engine, lido_metrics_writer *writer,
     lido__metrics_describe(source, &engine->config);
     source->worker = LIDO__NO_WORKER;
     lido__metrics_publish(&engine->pool);
-    lido__metrics_read(engine->pool.metrics, &source->reading);
+    const lido__metrics *metrics = engine->pool.metrics;
+    lido__metrics_source_read(source, &metrics, 1);
     bool written = lido__metrics_write(source, 1, writer, user);
     free(source);
     return written ? LIDO_OK : LIDO_ERROR;

@@ -7,7 +7,10 @@
 #include "config/config.h"
 #include "core/metrics.h"
 
-enum { LIDO__NO_WORKER = -1 };
+enum {
+    LIDO__NO_WORKER = -1,
+    LIDO__STATEMENTS_WRITTEN = 20 /* of each source, those that took the most time: labels shall not be too many */
+};
 
 /* One engine's, or that of all who had a worker's place. */
 typedef struct lido__metrics_source {
@@ -18,10 +21,15 @@ typedef struct lido__metrics_source {
     int least;
     int most; /* -1: none */
     lido__metrics_reading reading;
+    size_t statement_count;
+    lido_statement_stats statements[LIDO__STATEMENTS_WRITTEN];
 } lido__metrics_source;
 
 /* What the configuration tells of it. */
 void lido__metrics_describe(lido__metrics_source *source, const lido__config *config);
+
+/* Reads all that one has, or two together. */
+void lido__metrics_source_read(lido__metrics_source *source, const lido__metrics *const *metrics, size_t count);
 
 /* Each metric once, with all sources below it. False: the writer wanted no more. */
 bool lido__metrics_write(const lido__metrics_source *sources, size_t count, lido_metrics_writer *writer, void *user);

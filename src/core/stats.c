@@ -3,18 +3,6 @@
 
 #include "core/engine.h"
 
-static lido_durations durations_of(const lido__durations *read) {
-    lido_durations durations = {.count = read->count};
-    if (read->count == 0)
-        return durations;
-    durations.mean_us = (double)read->sum_ns / (double)read->count / 1000;
-    durations.p50_us = lido__durations_quantile_ns(read, 0.5) / 1000;
-    durations.p90_us = lido__durations_quantile_ns(read, 0.9) / 1000;
-    durations.p99_us = lido__durations_quantile_ns(read, 0.99) / 1000;
-    durations.longest_us = (double)read->longest_ns / 1000;
-    return durations;
-}
-
 static void fill_in(const lido__metrics_reading *read, lido_metrics *metrics) {
     metrics->reads = read->counts[LIDO__COUNT_READS];
     metrics->writes = read->counts[LIDO__COUNT_WRITES];
@@ -24,14 +12,14 @@ static void fill_in(const lido__metrics_reading *read, lido_metrics *metrics) {
     metrics->rolled_back = read->counts[LIDO__COUNT_ROLLED_BACK];
     metrics->unknown = read->counts[LIDO__COUNT_UNKNOWN];
     metrics->retried = read->events[LIDO__COUNT_RETRIED];
-    metrics->read = durations_of(&read->durations[LIDO__DURATION_READ]);
-    metrics->write = durations_of(&read->durations[LIDO__DURATION_WRITE]);
-    metrics->other = durations_of(&read->durations[LIDO__DURATION_OTHER]);
-    metrics->commit = durations_of(&read->durations[LIDO__DURATION_COMMIT]);
-    metrics->wait = durations_of(&read->durations[LIDO__DURATION_WAIT]);
-    metrics->turn = durations_of(&read->durations[LIDO__DURATION_TURN]);
-    metrics->use = durations_of(&read->durations[LIDO__DURATION_USE]);
-    metrics->connect = durations_of(&read->durations[LIDO__DURATION_CONNECT]);
+    metrics->read = lido__metrics_durations(&read->durations[LIDO__DURATION_READ]);
+    metrics->write = lido__metrics_durations(&read->durations[LIDO__DURATION_WRITE]);
+    metrics->other = lido__metrics_durations(&read->durations[LIDO__DURATION_OTHER]);
+    metrics->commit = lido__metrics_durations(&read->durations[LIDO__DURATION_COMMIT]);
+    metrics->wait = lido__metrics_durations(&read->durations[LIDO__DURATION_WAIT]);
+    metrics->turn = lido__metrics_durations(&read->durations[LIDO__DURATION_TURN]);
+    metrics->use = lido__metrics_durations(&read->durations[LIDO__DURATION_USE]);
+    metrics->connect = lido__metrics_durations(&read->durations[LIDO__DURATION_CONNECT]);
 }
 
 lido_status lido_stats(lido_engine *engine, lido_metrics *metrics) {
@@ -45,4 +33,17 @@ lido_status lido_stats(lido_engine *engine, lido_metrics *metrics) {
     lido__metrics_read(engine->pool.metrics, &reading);
     fill_in(&reading, metrics);
     return LIDO_OK;
+}
+
+size_t lido_stats_statements(lido_engine *engine, lido_statement_stats *statements, size_t capacity) {
+    if (engine == NULL || statements == NULL || engine->pool.metrics == NULL)
+        return 0;
+    const lido__statement_table *table = &engine->pool.metrics->statements;
+    return lido__statement_tables_read(&table, 1, statements, capacity);
+}
+
+const char *lido_statement_kind_name(lido_statement_kind kind) {
+    static const char *const names[] = {"read", "write", "other"};
+    size_t index = (size_t)kind;
+    return index < sizeof names / sizeof *names ? names[index] : "not a kind";
 }

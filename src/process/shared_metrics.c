@@ -82,8 +82,8 @@ static size_t read_shared(const lido_manager *manager, lido__metrics_source *sou
             if (shared->slots[i] == NULL)
                 continue;
             lido__metrics_source *source = next_source(sources, &count, &manager->databases[i], seat);
-            lido__metrics_read(slot(shared, i, seat, false), &source->reading);
-            lido__metrics_read(slot(shared, i, seat, true), &source->reading);
+            const lido__metrics *both[] = {slot(shared, i, seat, false), slot(shared, i, seat, true)};
+            lido__metrics_source_read(source, both, 2);
         }
     return count;
 }
@@ -105,7 +105,8 @@ static size_t hold_own(const lido_manager *manager, lido__metrics_source *source
 static void read_own(lido__metrics_source *sources, lido_engine **engines, size_t count) {
     for (size_t i = 0; i < count; i++) {
         lido__metrics_publish(&engines[i]->pool);
-        lido__metrics_read(engines[i]->pool.metrics, &sources[i].reading);
+        const lido__metrics *metrics = engines[i]->pool.metrics;
+        lido__metrics_source_read(&sources[i], &metrics, 1);
         lido__engine_let_go(engines[i]);
     }
 }
@@ -127,4 +128,35 @@ lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_write
     bool written = count > 0 && lido__metrics_write(sources, count, writer, user);
     free(sources);
     return written ? LIDO_OK : LIDO_ERROR;
+}
+
+/* ---- Statements ---- */
+
+/* Under the lock. Of all workers. */
+static size_t read_shared_statements(const lido__shared_metrics *shared, size_t database,
+                                     lido_statement_stats *statements, size_t capacity) {
+    size_t count = shared->slots[database] != NULL ? 2 * (size_t)shared->seats : 0;
+    const lido__statement_table **tables = count > 0 ? calloc(count, sizeof *tables) : NULL;
+    if (tables == NULL)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        tables[i] = &shared->slots[database][i].statements;
+    count = lido__statement_tables_read(tables, count, statements, capacity);
+    free(tables);
+    return count;
+}
+
+size_t lido_manager_stats_statements(lido_manager *manager, const char *database, lido_statement_stats *statements,
+                                     size_t capacity) {
+    size_t count = 0;
+    if (manager == NULL || statements == NULL)
+        return 0;
+    pthread_rwlock_rdlock(&manager->lock);
+    const lido__database *found = lido__manager_find(manager, database);
+    if (found != NULL && manager->metrics != NULL)
+        count = read_shared_statements(manager->metrics, (size_t)(found - manager->databases), statements, capacity);
+    else if (found != NULL && lido__manager_works(manager))
+        count = lido_stats_statements(found->engine, statements, capacity);
+    pthread_rwlock_unlock(&manager->lock);
+    return count;
 }

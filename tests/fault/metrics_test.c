@@ -39,6 +39,12 @@ static void read_metrics(const service *of) {
     prometheus_check(&text);
 }
 
+/* Of all workers; those of the first are all measured. */
+static int inserts_known(void) {
+    return (int)prometheus_sum(&text, "lido_statement_duration_seconds_count",
+                               "db_query_text=\"INSERT INTO requests(process) VALUES (?)\"");
+}
+
 static int committed(const service *of) {
     read_metrics(of);
     return (int)prometheus_sum(&text, "lido_transactions_total", "outcome=\"committed\"");
@@ -76,6 +82,7 @@ static void killed_workers_keep_their_counts(const char *url) {
         insert(&of, 10);
         assert_int_equal(committed(&of), 20 + 10 * round);
         assert_int_equal((int)prometheus_sum(&text, "lido_statements_total", "kind=\"write\""), 20 + 10 * round);
+        assert_int_equal(inserts_known(), 20 + 10 * round);
     }
     end(&of);
 }
@@ -115,6 +122,8 @@ static void test_replaced_workers_keep_their_counts(void **state) {
         int now = committed(&of);
         assert_true(now >= before);
         assert_int_equal(now, ask_surely(witness, "SELECT count(*) FROM requests"));
+        assert_int_equal(inserts_known(), now);
+        assert_int_equal(request_surely(&of, 's'), now);
         before = now;
     }
     end(&of);
@@ -147,6 +156,13 @@ static void test_one_process(void **state) {
     assert_int_equal(lido_manager_init_worker(manager, NULL, NULL), LIDO_OK);
     lido_session *db = lido_manager_session_with(manager, "two", NULL);
     lido_query_value(db, "SELECT 1");
+    lido_statement_stats statements[2];
+    assert_int_equal(lido_manager_stats_statements(manager, NULL, statements, 2), 0);
+    assert_int_equal(lido_manager_stats_statements(manager, "three", statements, 2), 0);
+    assert_int_equal(lido_manager_stats_statements(manager, "one", statements, 2), 0);
+    assert_int_equal(lido_manager_stats_statements(NULL, "two", statements, 2), 0);
+    assert_int_equal(lido_manager_stats_statements(manager, "two", statements, 2), 1);
+    assert_string_equal(statements[0].text, "SELECT ?");
     assert_int_equal(lido_manager_metrics_write(manager, prometheus_write, &text), LIDO_OK);
     prometheus_check(&text);
     assert_true(prometheus_sum(&text, "lido_statements_total", "\"one\"") == 0);

@@ -39,6 +39,7 @@ typedef struct prometheus_reader {
     size_t count;
     char family[100];
     bool is_histogram;
+    bool is_summary;
     double bound; /* of the bucket before, */
     double below; /* and its value */
     bool infinite;
@@ -105,7 +106,12 @@ static inline void prometheus_sample(prometheus_reader *reader, const char *line
     assert_true(end > value + 1 && *end == '\n' && number >= 0);
     const char *suffix = line + family;
     size_t left = name - family;
-    if (!reader->is_histogram) {
+    if (reader->is_summary && left == 0) {
+        assert_non_null(strstr(line, "quantile=\""));
+    } else if (reader->is_summary) {
+        assert_true((left == strlen("_sum") && strncmp(suffix, "_sum", left) == 0) ||
+                    (left == strlen("_count") && strncmp(suffix, "_count", left) == 0));
+    } else if (!reader->is_histogram) {
         assert_int_equal(left, 0);
     } else if (left == strlen("_bucket") && strncmp(suffix, "_bucket", left) == 0) {
         assert_true(le > 0);
@@ -128,10 +134,11 @@ static inline const char *prometheus_head(prometheus_reader *reader, const char 
     assert_string_equal(name, reader->family);
     bool counter = strcmp(type, "counter") == 0;
     reader->is_histogram = strcmp(type, "histogram") == 0;
-    assert_true(counter || reader->is_histogram || strcmp(type, "gauge") == 0);
+    reader->is_summary = strcmp(type, "summary") == 0;
+    assert_true(counter || reader->is_histogram || reader->is_summary || strcmp(type, "gauge") == 0);
     size_t length = strlen(name);
     assert_true(counter == (length > 6 && strcmp(name + length - 6, "_total") == 0));
-    assert_true(!reader->is_histogram || strcmp(name + length - 8, "_seconds") == 0);
+    assert_true((!reader->is_histogram && !reader->is_summary) || strcmp(name + length - 8, "_seconds") == 0);
     reader->bound = reader->below = 0;
     reader->infinite = false;
     return strchr(next, '\n') + 1;
