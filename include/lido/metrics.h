@@ -25,21 +25,25 @@ typedef struct lido_durations {
 } lido_durations;
 
 typedef struct lido_metrics {
-    lido_pool_stats pool; /* as lido_engine_stats has it */
-    uint64_t reads;       /* statements that were run: queries, */
-    uint64_t writes;      /* what changes data or tables, */
-    uint64_t others;      /* and settings and the like */
-    uint64_t failed;      /* how often one, or one of several that travelled together, failed */
-    uint64_t committed;   /* transactions that the database had; */
-    uint64_t rolled_back; /* undone, by whomever; */
-    uint64_t unknown;     /* nobody could tell */
-    uint64_t retried;     /* how often lido_transact ran its function once more */
-    lido_durations read;  /* statements, from being sent to their answer; those that travel together share the time */
+    lido_pool_stats pool;     /* as lido_engine_stats has it */
+    uint64_t reads;           /* statements that were run: queries, */
+    uint64_t writes;          /* what changes data or tables, */
+    uint64_t others;          /* and settings and the like */
+    uint64_t failed;          /* how often one, or one of several that travelled together, failed */
+    uint64_t committed;       /* transactions that the database had; */
+    uint64_t rolled_back;     /* undone, by whomever; */
+    uint64_t unknown;         /* nobody could tell */
+    uint64_t retried;         /* how often lido_transact ran its function once more */
+    uint64_t lane_statements; /* of `reads`, those that went by a lane; */
+    uint64_t lane_batches;    /* in how many companies these were sent; */
+    uint64_t lane_reruns;     /* how often one was run again for what happened to others */
+    lido_durations read; /* statements, from being sent to their answer; those that travel together share the time */
     lido_durations write;
     lido_durations other;
     lido_durations commit;
     lido_durations wait;    /* for a connection, of those who had to */
     lido_durations turn;    /* for the turn to write, on SQLite; of those who had to */
+    lido_durations busy;    /* for a lock on a SQLite file, or for other workers' turn to write; of those who had to */
     lido_durations use;     /* from being taken until given back */
     lido_durations connect; /* opening one */
 } lido_metrics;

@@ -44,6 +44,7 @@ typedef struct lido__connection {
 
     const lido__functions *functions; /* the engine's; NULL where there are none. Set by the pool, as is the next */
     const atomic_int *waiting;        /* how many wait for a connection of the pool */
+    struct lido__histogram *busy;     /* where its waits for other connections' locks are measured; NULL: nowhere */
 
     /* The pool's; backends write `wait_until` alone, and look at `stop`. Those that are not atomic belong to whoever
      * has the connection to himself: its holder, or who has taken it out to close it. */

@@ -50,10 +50,15 @@ bool lido__lane_open(lido__lane *lane, lido__connection *connection, lido_error 
     return lido__fault_memory(error, "opening a lane");
 }
 
+static void count(const lido__lane *lane, lido__event_count which) {
+    lido__metrics_event(lane->group->engine->pool.metrics, which, 1);
+}
+
 /* What it had begun to be given may stand in its result. */
-static void begin_anew(lido__batch *batch) {
+static void begin_anew(const lido__lane *lane, lido__batch *batch) {
     lido__operation *operation = batch->operations;
     lido_error ignored = LIDO_ERROR_INIT;
+    count(lane, LIDO__COUNT_LANE_RERUNS);
     if (operation->result != NULL && operation->result->operations != NULL)
         operation->result->operations->release(operation->result, &ignored);
     if (operation->result != NULL)
@@ -65,7 +70,7 @@ static void begin_anew(lido__batch *batch) {
 
 static void send_elsewhere(lido__lane *lane, lido__lane_flight *flight) {
     if (flight->wait != NULL)
-        begin_anew(flight->flight.batch);
+        begin_anew(lane, flight->flight.batch);
     lido__lane_flight_end(lane->group, flight, LIDO__LANE_ELSEWHERE);
 }
 
@@ -110,6 +115,7 @@ bool lido__lane_takes(const lido__lane *lane, int64_t now) {
 static void end_company(lido__lane *lane) {
     operations(lane)->sync(lane->connection);
     lane->companies++;
+    count(lane, LIDO__COUNT_LANE_BATCHES);
     lane->unsynced = 0;
 }
 
@@ -162,7 +168,7 @@ static void land(lido__lane *lane, lido__lane_flight *flight) {
     } else if (inner->again) {
         send_elsewhere(lane, flight);
     } else {
-        begin_anew(inner->batch);
+        begin_anew(lane, inner->batch);
         inner->again = true;
         lido__lane_group_queue(lane->group, flight, lane->heard);
     }
@@ -210,7 +216,7 @@ static int64_t look_at_flights(lido__lane *lane, int64_t now) {
         if (at->wait != NULL && now >= at->flight.batch->deadline) {
             lido__lane_flight_tell(at, LIDO__LANE_LATE);
         } else if (at->wait != NULL && silent) {
-            begin_anew(at->flight.batch);
+            begin_anew(lane, at->flight.batch);
             lido__lane_flight_tell(at, LIDO__LANE_ELSEWHERE);
         } else if (at->wait != NULL && at->flight.batch->deadline < again) {
             again = at->flight.batch->deadline;

@@ -113,6 +113,7 @@ void lido__measure_ends(const lido_session *session, const lido__batch *batch, c
 
 void lido__measure_apart(const lido_session *session, const lido__batch *batch, int64_t began_ns) {
     unsigned statements = count_statements(session, batch);
+    lido__metrics_event(session->engine->pool.metrics, LIDO__COUNT_LANE_STATEMENTS, statements);
     if (batch->failed < batch->count)
         record_failure(session, batch);
     record(session->engine->pool.metrics, batch, statements, lido__clock_now_ns() - began_ns, 1);

@@ -22,6 +22,7 @@ void lido__metrics_seat(lido__metrics *metrics, lido__connection *connection, bo
         return;
     connection->shares_counts = beside || connection->place + 1 >= LIDO__COUNTS_PLACES;
     connection->counts = &metrics->counts[connection->shares_counts ? 0 : connection->place + 1];
+    connection->busy = &metrics->durations[LIDO__DURATION_BUSY];
     connection->dice = (uint32_t)connection->number * 2654435761U;
 }
 

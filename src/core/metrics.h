@@ -36,6 +36,9 @@ typedef enum lido__event_count {
     LIDO__COUNT_FAILED_CONNECTS,
     LIDO__COUNT_RECYCLED,
     LIDO__COUNT_INVALIDATED,
+    LIDO__COUNT_LANE_STATEMENTS,
+    LIDO__COUNT_LANE_BATCHES, /* that stand or fall together */
+    LIDO__COUNT_LANE_RERUNS,
     LIDO__EVENT_COUNTS
 } lido__event_count;
 
@@ -47,6 +50,7 @@ typedef enum lido__duration {
     LIDO__DURATION_COMMIT,
     LIDO__DURATION_WAIT, /* for a connection, of those who had to; */
     LIDO__DURATION_TURN, /* for the turn to write */
+    LIDO__DURATION_BUSY, /* for a lock of a SQLite file; by the backend */
     LIDO__DURATION_USE,
     LIDO__DURATION_CONNECT,
     LIDO__DURATIONS

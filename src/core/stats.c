@@ -12,12 +12,16 @@ static void fill_in(const lido__metrics_reading *read, lido_metrics *metrics) {
     metrics->rolled_back = read->counts[LIDO__COUNT_ROLLED_BACK];
     metrics->unknown = read->counts[LIDO__COUNT_UNKNOWN];
     metrics->retried = read->events[LIDO__COUNT_RETRIED];
+    metrics->lane_statements = read->events[LIDO__COUNT_LANE_STATEMENTS];
+    metrics->lane_batches = read->events[LIDO__COUNT_LANE_BATCHES];
+    metrics->lane_reruns = read->events[LIDO__COUNT_LANE_RERUNS];
     metrics->read = lido__metrics_durations(&read->durations[LIDO__DURATION_READ]);
     metrics->write = lido__metrics_durations(&read->durations[LIDO__DURATION_WRITE]);
     metrics->other = lido__metrics_durations(&read->durations[LIDO__DURATION_OTHER]);
     metrics->commit = lido__metrics_durations(&read->durations[LIDO__DURATION_COMMIT]);
     metrics->wait = lido__metrics_durations(&read->durations[LIDO__DURATION_WAIT]);
     metrics->turn = lido__metrics_durations(&read->durations[LIDO__DURATION_TURN]);
+    metrics->busy = lido__metrics_durations(&read->durations[LIDO__DURATION_BUSY]);
     metrics->use = lido__metrics_durations(&read->durations[LIDO__DURATION_USE]);
     metrics->connect = lido__metrics_durations(&read->durations[LIDO__DURATION_CONNECT]);
 }

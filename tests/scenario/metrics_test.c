@@ -2,6 +2,7 @@
 #include "support/scenario.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "support/prometheus.h"
@@ -96,14 +97,75 @@ static void story_of_a_lane(lido_engine *engine) {
     if (scenario_is_postgres())
         options.lanes = 2;
     lido_engine *shared = scenario_engine(&options);
-    lido_session *db = lido_session_open(shared, &(lido_session_options){.autocommit = true});
+    lido_session *db = lido_session_open(shared, &(lido_session_options){.autocommit = true, .read_only = true});
     for (int i = 0; i < 10; i++)
         lido_query_value(db, "SELECT 1");
     lido_query_value(db, "SELECT nothing FROM nowhere");
     lido_session_close(db);
     saw_counts(shared);
-    saw("%d measured", (int)read_stats(shared).read.count);
+    lido_metrics now = read_stats(shared);
+    saw("%d measured", (int)now.read.count);
+    bool flew = scenario_is_postgres() && scenario_in_task();
+    assert_int_equal(now.lane_statements, flew ? 11 : 0);
+    assert_int_equal(now.lane_batches, flew ? 11 : 0); /* one session alone: each is a company of its own */
+    assert_int_equal(now.lane_reruns, 0);
     lido_engine_close(shared);
+}
+
+static lido_status insert(lido_engine *engine, int id) {
+    lido_status outcome;
+    lido_transaction (db, engine, &outcome)
+        lido_exec(db, "INSERT INTO items VALUES (?)", id);
+    return outcome;
+}
+
+typedef struct holding {
+    lido_engine *engine;
+    atomic_bool holds;
+} holding;
+
+static void *hold_for_a_moment(void *argument) {
+    holding *my = argument;
+    lido_session *db = lido_session_open(my->engine, NULL);
+    lido_exec(db, "INSERT INTO items VALUES (1)");
+    atomic_store(&my->holds, true);
+    usleep(100 * 1000);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+    return NULL;
+}
+
+/* An engine cannot tell another one's locks from those of another process. */
+static void story_of_busy_waits(lido_engine *engine) {
+    lido_options options = LIDO_OPTIONS_INIT;
+    pthread_t thread;
+    holding other = {.engine = engine};
+    if (strcmp(scenario_database(), "sqlite-file") != 0)
+        return;
+    make_items(engine);
+    options.busy_timeout_ms = 5000;
+    lido_engine *patient = scenario_engine(&options);
+    options.busy_timeout_ms = 20;
+    lido_engine *hasty = scenario_engine(&options);
+    assert_int_equal(pthread_create(&thread, NULL, hold_for_a_moment, &other), 0);
+    while (!atomic_load(&other.holds))
+        usleep(100);
+    assert_int_equal(insert(hasty, 2), LIDO_ROLLED_BACK);
+    assert_int_equal(insert(patient, 3), LIDO_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(insert(patient, 4), LIDO_OK);
+    lido_metrics now = read_stats(patient);
+    assert_int_equal(now.busy.count, 1);
+    assert_in_range(now.busy.longest_us, 1000, 5000 * 1000);
+    now = read_stats(hasty);
+    assert_int_equal(now.busy.count, 1);
+    assert_true(now.busy.longest_us >= 10 * 1000);
+    assert_int_equal(read_stats(engine).busy.count, 0);
+    text.used = 0;
+    assert_int_equal(lido_metrics_write(hasty, prometheus_write, &text), LIDO_OK);
+    assert_true(prometheus_sum(&text, "lido_busy_wait_seconds_count", "") == 1);
+    lido_engine_close(patient);
+    lido_engine_close(hasty);
 }
 
 typedef struct rivalry {
@@ -245,6 +307,7 @@ static const scenario scenarios[] = {
     {"what goes by a lane is counted, too", story_of_a_lane,
      "11 reads, 0 writes, 0 others, 1 failed; 0 committed, 0 rolled back, 0 unknown, 0 retried\n"
      "11 measured\n"},
+    {"what another process has is waited for, and measured", story_of_busy_waits, ""},
     {"a function that is run once more is counted", story_of_retries, "called 3 times, 2 retried, 2 committed\n"},
     {"metrics may be off", story_without,
      "error\n"

@@ -151,7 +151,7 @@ static void story_of_a_lane(lido_engine *engine) {
     if (scenario_is_postgres())
         options.lanes = 2;
     lido_engine *shared = scenario_engine(&options);
-    lido_session *db = open_alone(shared);
+    lido_session *db = lido_session_open(shared, &(lido_session_options){.autocommit = true, .read_only = true});
     for (int i = 0; i < 10; i++)
         lido_query_value(db, "SELECT 1");
     lido_query_value(db, "SELECT nothing FROM nowhere");

@@ -14,6 +14,7 @@
 #include "backend/sqlite/pattern.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/histogram.h"
 
 enum {
     PROGRESS_STEPS = 10000,  /* of SQLite's virtual machine between two looks at the deadline: some 100 µs */
@@ -44,6 +45,25 @@ static int wait_for_checkpoint(const sqlite_connection *connection, int64_t now)
     return lido__await_moment(now + CHECKPOINT_INTERVAL_US) == LIDO__AWAIT_TIMED_OUT && lido__await_may_wait(NULL);
 }
 
+void lido__sqlite_waited(const sqlite_connection *connection, int64_t since, int64_t until) {
+    if (connection->base.busy != NULL)
+        lido__histogram_record(connection->base.busy, (until - since) * 1000, 1);
+}
+
+/* SQLite does not say when the lock was had: that is known when it asks for the next, or when the batch is done. */
+static void begin_to_wait(sqlite_connection *connection, int64_t now) {
+    if (connection->busy_until != 0)
+        lido__sqlite_waited(connection, connection->busy_since, connection->busy_until);
+    connection->busy_since = now;
+    connection->busy_until = 0;
+}
+
+static int wait_a_moment(sqlite_connection *connection, int64_t until) {
+    bool passed = lido__await_moment(until) == LIDO__AWAIT_TIMED_OUT && lido__await_may_wait(NULL);
+    connection->busy_until = lido__clock_now_us();
+    return passed;
+}
+
 /* SQLite calls this when another connection holds the lock: waits a moment, or gives up with SQLITE_BUSY. */
 static int wait_for_lock(void *argument, int times) {
     sqlite_connection *connection = argument;
@@ -51,7 +71,7 @@ static int wait_for_lock(void *argument, int times) {
     if (connection->checkpoint_ends != 0)
         return wait_for_checkpoint(connection, now);
     if (times == 0)
-        connection->busy_since = now;
+        begin_to_wait(connection, now);
     int64_t give_up = connection->busy_since + connection->config->busy_timeout_ms * 1000;
     if (connection->deadline < give_up)
         give_up = connection->deadline;
@@ -61,9 +81,7 @@ static int wait_for_lock(void *argument, int times) {
         connection->timed_out = now >= connection->deadline;
         return 0;
     }
-    return lido__await_moment(now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up) ==
-               LIDO__AWAIT_TIMED_OUT &&
-           lido__await_may_wait(NULL);
+    return wait_a_moment(connection, now + BUSY_INTERVAL_US < give_up ? now + BUSY_INTERVAL_US : give_up);
 }
 
 static bool pragma(sqlite_connection *connection, lido_error *error, const char *format, ...) LIDO_FORMAT(3, 4);

@@ -296,5 +296,9 @@ bool lido__sqlite_run(lido__connection *base, lido__batch *batch) {
     } else if (run.bulk_is_left) {
         run_bulk(&run);
     }
+    if (run.connection->busy_until != 0) {
+        lido__sqlite_waited(run.connection, run.connection->busy_since, run.connection->busy_until);
+        run.connection->busy_until = 0;
+    }
     return batch->failed == batch->count;
 }

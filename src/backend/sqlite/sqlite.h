@@ -44,7 +44,8 @@ typedef struct sqlite_connection {
     lido__statement_cache statements;
     sqlite3_stmt *controls[CONTROL_COUNT]; /* prepared at first use */
     int64_t deadline;                      /* of what is running, for the progress and busy handlers */
-    int64_t busy_since;                    /* when it began to wait for a lock */
+    int64_t busy_since;                    /* when it began to wait for a lock, */
+    int64_t busy_until;                    /* and when it last looked, if that is to be measured yet; else 0 */
     int64_t checkpoint_ends;               /* when it must stop waiting, while it waits for readers; else 0 */
     bool commits_for_many;                 /* what runs is a COMMIT that others are to hear of: */
     int wait_pages;                        /* so the wait for readers is put off; at that length of the log; 0: none */
@@ -63,6 +64,9 @@ typedef struct sqlite_connection {
     const char *function_sqlstate;
     sqlite_statement *uncached; /* the statement of the moment, where none are kept */
 } sqlite_connection;
+
+/* It has waited from one moment to another for what another process, or another engine, had. */
+void lido__sqlite_waited(const sqlite_connection *connection, int64_t since, int64_t until);
 
 /* Puts SQLite's error `code` (extended) into *error with the connection's message; `preparing`: it came
  * from reading the SQL, not from running it. Returns false. */

@@ -6,8 +6,17 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-static bool must_stop(void *connection) {
-    return lido__sqlite_must_stop(connection);
+typedef struct turn_wait {
+    sqlite_connection *connection;
+    int64_t since; /* 0: it was to be had at once */
+} turn_wait;
+
+/* Asked before each time that it waits. */
+static bool must_stop(void *argument) {
+    turn_wait *wait = argument;
+    if (wait->since == 0)
+        wait->since = lido__clock_now_us();
+    return lido__sqlite_must_stop(wait->connection);
 }
 
 static bool is_late(sqlite_connection *connection, lido_error *error) {
@@ -27,7 +36,10 @@ bool lido__sqlite_take_turn(sqlite_connection *connection, lido_error *error) {
     if (turn == NULL || connection->has_turn)
         return true;
     int64_t deadline = lido__deadline_in_ms(connection->config->busy_timeout_ms);
-    lido__turn_outcome outcome = lido__shared_turn_take(turn, deadline, must_stop, connection);
+    turn_wait wait = {.connection = connection};
+    lido__turn_outcome outcome = lido__shared_turn_take(turn, deadline, must_stop, &wait);
+    if (wait.since != 0)
+        lido__sqlite_waited(connection, wait.since, lido__clock_now_us());
     connection->has_turn = outcome == LIDO__TURN_TAKEN;
     return outcome != LIDO__TURN_LATE || is_late(connection, error);
 }
