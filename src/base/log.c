@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <lido/value.h>
+
 #include "base/fault.h"
 
 /* Immutable once it is the newest. They are never freed: a thread may be reading one, and a lock that says so would be
@@ -38,21 +40,42 @@ bool lido__log_wanted(lido_log_level level) {
     return receiver_of(level) != NULL;
 }
 
-void lido__log(lido_log_level level, const char *format, ...) {
+/* One line without control characters, cut where there is no room. */
+LIDO_FORMAT(2, 0) static void make_line(char line[LIDO__LOG_LINE_SIZE], const char *format, va_list arguments) {
     char text[LIDO__LOG_LINE_SIZE + 8]; /* so that the cutting below sees that there was more */
+    vsnprintf(text, sizeof text, format, arguments);
+    lido__fault_field(line, LIDO__LOG_LINE_SIZE, text);
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            *at = ' ';
+}
+
+void lido__log(lido_log_level level, const char *format, ...) {
     char line[LIDO__LOG_LINE_SIZE];
     va_list arguments;
     const log_receiver *receiver = receiver_of(level);
     if (receiver == NULL)
         return;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    make_line(line, format, arguments);
     va_end(arguments);
-    lido__fault_field(line, sizeof line, text);
-    for (char *at = line; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            *at = ' ';
     receiver->callback(level, line, receiver->user);
+}
+
+void lido__log_or_print(lido_log_level level, const char *format, ...) {
+    char line[LIDO__LOG_LINE_SIZE];
+    char now[40];
+    va_list arguments;
+    const log_receiver *receiver = receiver_of(level);
+    va_start(arguments, format);
+    make_line(line, format, arguments);
+    va_end(arguments);
+    if (receiver != NULL) {
+        receiver->callback(level, line, receiver->user);
+        return;
+    }
+    lido_time_format(lido_time_now(), now);
+    fprintf(stderr, "%s lido: %s: %s\n", now, lido_log_level_name(level), line);
 }
 
 const char *lido_log_level_name(lido_log_level level) {

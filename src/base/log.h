@@ -15,5 +15,8 @@ bool lido__log_wanted(lido_log_level level);
 /* Sends a line to the program's callback, if it wants it. Ends of line and other control characters become blanks. Not
  * to be called under a lock. */
 void lido__log(lido_log_level level, const char *format, ...) LIDO_FORMAT(2, 3);
+/* The same; but if the program's callback does not want it, or there is none, it goes to standard error, with the time:
+ * for what somebody has asked for who could not change the program. */
+void lido__log_or_print(lido_log_level level, const char *format, ...) LIDO_FORMAT(2, 3);
 
 #endif

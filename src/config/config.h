@@ -27,7 +27,7 @@ typedef struct lido__keyword {
     const char *value;
 } lido__keyword;
 
-enum { LIDO__SETTING_COUNT_MOST = 64 };
+enum { LIDO__SETTING_COUNT_MOST = 72 };
 
 typedef struct lido__shared_texts lido__shared_texts;
 
@@ -80,6 +80,7 @@ typedef struct lido__config {
     bool for_lanes;      /* this is the configuration of lanes themselves: they must not write */
 
     bool metrics;
+    int slow_ms; /* -1: never */
     struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own. */
     uint64_t shared_metrics_process;      /* For that process, as core/fork.h counts, and no child of its */
 

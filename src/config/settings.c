@@ -134,6 +134,9 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
         .lowest = 0, .highest = 64, .on = 2, .fallback = 0},
     [LIDO__SETTING_METRICS] = {.name = IN_BOTH(metrics), .parameter = "metrics", .variable = "DATABASE_METRICS",
         .form = LIDO__FORM_SWITCH, .databases = ANY, .lowest = 0, .highest = 1, .fallback = 1},
+    [LIDO__SETTING_SLOW] = {.name = IN_BOTH(slow_ms), .parameter = "slow_ms", .variable = "DATABASE_SLOW_MS",
+        .form = LIDO__FORM_INTEGER, .databases = ANY, .lowest = 0, .highest = DAY, .minus_one = "never",
+        .fallback = -1},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

@@ -52,6 +52,8 @@ static lido_engine *start(lido_engine *engine, lido_error *error) {
         return NULL;
     }
     lido__sql_cache_init(&engine->sql, engine->config.type);
+    if (engine->config.slow_ms >= 0)
+        lido__events_log_slow(&engine->pool.events, engine->config.slow_ms);
     atomic_init(&engine->references, 1);
     lido__fork_watch(engine);
     atomic_init(&engine->closed, false);

@@ -88,6 +88,8 @@ static void append_event(lido__buffer *line, const lido_event *event, bool value
         lido__buffer_format(line, ", %s", lido_status_name(event->status));
     if (event->file != NULL)
         lido__buffer_format(line, ", %s:%d", event->file, event->line);
+    if (event->travelled > 1)
+        lido__buffer_format(line, ", %zu sent together", event->travelled);
     if (event->error != NULL)
         append_error(line, event->error, values);
     if (event->statement != NULL)
@@ -105,4 +107,14 @@ void lido__event_log(const lido_event *event, bool values) {
     const char *text = lido__buffer_string(&line);
     lido__log(level, "%s", text != NULL ? text : "an event that memory was too short to describe");
     lido__buffer_done(&line);
+}
+
+bool lido__event_log_slow(const lido_event *event, void *user) {
+    lido__buffer line = LIDO__BUFFER_INIT;
+    (void)user;
+    append_event(&line, event, false);
+    const char *text = lido__buffer_string(&line);
+    lido__log_or_print(LIDO_LOG_WARNING, "%s", text != NULL ? text : "a slow statement that memory was too short for");
+    lido__buffer_done(&line);
+    return true;
 }

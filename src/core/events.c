@@ -16,13 +16,23 @@ typedef struct told_event {
 /* While a thread is in a listener, what it does is not told: a listener that uses its own engine would never return. */
 static _Thread_local bool is_in_listener;
 
+static void note_slow(lido__events *events, int64_t slow_ms) {
+    int64_t mine = slow_ms <= 0 ? 1 : slow_ms > INT64_MAX / 2000 ? INT64_MAX : slow_ms * 1000 + 1;
+    int64_t least = atomic_load(&events->slow_us);
+    while ((least == 0 || mine < least) && !atomic_compare_exchange_weak(&events->slow_us, &least, mine))
+        ;
+}
+
 bool lido__events_listen(lido__events *events, const lido_listening *options, lido_listener *listener, void *user) {
     unsigned kinds = options->kinds & LIDO_EVENT_ALL;
-    if (kinds == 0 || atomic_load(&events->claimed) >= LIDO_LISTENERS_MOST)
+    unsigned most = LIDO_LISTENERS_MOST + events->own;
+    if (kinds == 0 || atomic_load(&events->claimed) >= most)
         return false;
     unsigned claimed = atomic_fetch_add(&events->claimed, 1);
-    if (claimed >= LIDO_LISTENERS_MOST)
+    if (claimed >= most)
         return false;
+    if ((kinds & LIDO_EVENT_SLOW) != 0)
+        note_slow(events, options->slow_ms);
     lido__event_listener *added = &events->listeners[claimed];
     added->options = *options;
     added->listener = listener;
@@ -30,6 +40,12 @@ bool lido__events_listen(lido__events *events, const lido_listening *options, li
     atomic_store_explicit(&added->kinds, kinds, memory_order_release);
     atomic_fetch_or(&events->kinds, kinds);
     return true;
+}
+
+void lido__events_log_slow(lido__events *events, int64_t slow_ms) {
+    events->own = 1;
+    lido__events_listen(events, &(lido_listening){.kinds = LIDO_EVENT_SLOW, .slow_ms = slow_ms}, lido__event_log_slow,
+                        NULL);
 }
 
 lido_status lido_engine_listen(lido_engine *engine, const lido_listening *options, lido_listener *listener,
@@ -62,7 +78,7 @@ bool lido__events_tell(lido__events *events, const lido_event *event, lido_error
     if (is_in_listener)
         return true;
     is_in_listener = true;
-    for (size_t i = 0; i < LIDO_LISTENERS_MOST; i++) {
+    for (size_t i = 0; i < LIDO__LISTENERS_ROOM; i++) {
         const lido__event_listener *listener = &events->listeners[i];
         if (wants(listener, event) && !ask(listener, event, refusal))
             lido__fault(refusal, LIDO_ERROR_OTHER, "a listener refused the connection at %s",

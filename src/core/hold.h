@@ -14,6 +14,7 @@ typedef struct lido__errand {
     lido__batch *batch;        /* one operation: a statement to be run, or a COMMIT whose statements were run */
     lido__waker *waker;        /* of who waits; NULL: nobody does */
     bool done;                 /* the batch's outputs are there */
+    int64_t began;             /* when it was, by the recent clock, if another has run it */
     struct lido__errand *next; /* in its group */
 } lido__errand;
 

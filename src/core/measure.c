@@ -56,11 +56,12 @@ static int64_t recent(const lido_session *session) {
     return lido__clock_recent_us();
 }
 
-void lido__measure_begins(lido_session *session, const lido__batch *batch, lido__measure *measure) {
+void lido__measure_begins(lido_session *session, const lido__batch *batch, int64_t errand_began,
+                          lido__measure *measure) {
     const lido__operation *last = &batch->operations[batch->count - 1];
     measure->statements = count_statements(session, batch);
-    measure->recent_us = recent(session);
     measure->is_errand = session->connection == NULL;
+    measure->recent_us = errand_began != 0 ? errand_began : recent(session);
     measure->weight = weight_of(session, last);
     measure->began_ns = measure->weight > 0 ? lido__clock_now_ns() : 0;
 }

@@ -13,8 +13,10 @@ typedef struct lido__measure {
     int64_t recent_us;   /* when it began, by the recent clock */
 } lido__measure;
 
-/* Both where there are metrics only. The session has a connection, or its batch was run as an errand. */
-void lido__measure_begins(lido_session *session, const lido__batch *batch, lido__measure *measure);
+/* Both where there are metrics only. The session has a connection, or its batch was run as an errand, begun at
+ * `errand_began`; else that is 0. */
+void lido__measure_begins(lido_session *session, const lido__batch *batch, int64_t errand_began,
+                          lido__measure *measure);
 void lido__measure_ends(const lido_session *session, const lido__batch *batch, const lido__measure *measure, bool done);
 
 /* What was run on a connection that is shared with others: all of it is measured. */

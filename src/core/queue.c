@@ -285,13 +285,15 @@ static void note_end(lido_session *session, const lido__batch *batch, bool done)
 
 /* An errand was run already. `began`: when listeners were told that it sets out; 0: they were not yet. */
 static bool run_batch(lido_session *session, lido__batch *batch, const lido__errand *errand, int64_t began) {
-    if (began == 0 && lido__watched(session, LIDO__WATCH_BATCH))
+    if (began == 0 && lido__watched(session, LIDO__WATCH_BATCH)) {
         began = lido__watch_batch_begins(session, batch);
+        began = errand->done && errand->began != 0 ? errand->began : began;
+    }
     bool done = batch->failed == batch->count;
     bool measured = session->engine->pool.metrics != NULL;
     lido__measure measure;
     if (measured)
-        lido__measure_begins(session, batch, &measure);
+        lido__measure_begins(session, batch, errand->done ? errand->began : 0, &measure);
     if (!errand->done) {
         show_last_sql(session, lido__queue_last_of(batch));
         done = run_where_it_can(session, batch);

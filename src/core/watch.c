@@ -76,7 +76,8 @@ static unsigned kind_of(const lido__operation *operation) {
 }
 
 int64_t lido__watch_batch_begins(const lido_session *session, const lido__batch *batch) {
-    for (size_t i = 0; i < batch->count; i++) {
+    bool told = lido__watched(session, LIDO__WATCH_BATCH & ~(LIDO_EVENT_AFTER | LIDO_EVENT_SLOW));
+    for (size_t i = 0; i < batch->count && told; i++) {
         unsigned kind = kind_of(&batch->operations[i]);
         lido_event event = event_of_operation(session, (lido_event_kind)kind, &batch->operations[i]);
         tell(session, &event);
@@ -125,7 +126,8 @@ void lido__watch_batch_ran(lido_session *session, const lido__batch *batch, int6
     for (size_t i = 0; i < batch->count && lido__watched(session, LIDO_EVENT_AFTER); i++)
         if (batch->operations[i].kind == LIDO__STATEMENT)
             tell_after(session, batch, i, took);
-    tell_slow(session, batch, took);
+    if (lido__events_slow(&session->engine->pool.events, took))
+        tell_slow(session, batch, took);
 }
 
 /* ---- Outcomes ---- */

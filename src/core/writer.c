@@ -93,10 +93,12 @@ void lido__writer_note_alone(const lido__sql *slow) {
 
 /* Behind a savepoint, so that what the transaction's COMMIT would say of it is said to it alone. Within the transaction
  * it is no longer its own. If it was run before, its rows are forgotten. */
-static void run_part(lido__connection *connection, const lido__errand *errand) {
+static void run_part(lido__connection *connection, lido__errand *errand) {
     lido__operation *operation = errand->batch->operations;
     lido_error why = LIDO_ERROR_INIT;
     int64_t began = lido__clock_recent_us();
+    if (errand->began == 0)
+        errand->began = began;
     if (operation->result != NULL)
         lido__result_forget(operation->result);
     bool begun = run_inside(connection, LIDO__BEGIN, &why);
@@ -157,7 +159,7 @@ static void fail_blocks(const lido__writer *writer) {
 
 /* The errands that have not failed, until one makes the database roll back all of the transaction. */
 static void run_those_left(const lido__writer *writer, lido__connection *connection) {
-    for (const lido__errand *at = writer->first; at != NULL && connection->in_transaction; at = at->next)
+    for (lido__errand *at = writer->first; at != NULL && connection->in_transaction; at = at->next)
         if (!has_failed(at))
             run_part(connection, at);
 }

@@ -279,6 +279,7 @@ static void test_faulty_variables_are_named(void **state) {
         {"DATABASE_STATEMENT_CACHE", "0", "DATABASE_STATEMENT_CACHE is \"0\": allowed is 1 to 10000"},
         {"DATABASE_SPIN_US", "1001", "DATABASE_SPIN_US is \"1001\": allowed is 0 to 1000"},
         {"DATABASE_SPIN_US", "-1", "DATABASE_SPIN_US is \"-1\": allowed is 0 to 1000"},
+        {"DATABASE_SLOW_MS", "1s", "DATABASE_SLOW_MS is \"1s\": allowed is 0 to 86400000, or -1 (never)"},
         {"DATABASE_APPLICATION_NAME", "\xc3", "DATABASE_APPLICATION_NAME is not valid UTF-8"},
         {"DATABASE_TARGET_SESSION_ATTRS", "leader", "DATABASE_TARGET_SESSION_ATTRS is \"leader\""},
     };
