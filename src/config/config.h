@@ -80,7 +80,7 @@ typedef struct lido__config {
     bool for_lanes;      /* this is the configuration of lanes themselves: they must not write */
 
     bool metrics;
-    int slow_ms; /* -1: never */
+    int slow_ms;                          /* -1: never */
     struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own. */
     uint64_t shared_metrics_process;      /* For that process, as core/fork.h counts, and no child of its */
 

@@ -1,6 +1,7 @@
 /* Opening connections: the slots they are opened in, and what happens while the server cannot be reached. */
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/probe.h"
 #include "base/random.h"
 #include "core/pool.h"
 
@@ -144,6 +145,8 @@ static lido__connection *open_one(lido__pool *pool, void *database, const lido__
     pthread_mutex_lock(&pool->head->lock);
     connection->number = ++pool->head->stats.connects;
     pthread_mutex_unlock(&pool->head->lock);
+    if (LIDO__PROBED(connect))
+        LIDO__PROBE_3(connect, pool->config->display, connection->number, lido__clock_now_us() - began);
     if (lido__pool_let_in(pool, connection, lease, began, error))
         return connection;
     lido__pool_close_connection(pool, connection, false);

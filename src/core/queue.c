@@ -285,7 +285,7 @@ static void note_end(lido_session *session, const lido__batch *batch, bool done)
 
 /* An errand was run already. `began`: when listeners were told that it sets out; 0: they were not yet. */
 static bool run_batch(lido_session *session, lido__batch *batch, const lido__errand *errand, int64_t began) {
-    if (began == 0 && lido__watched(session, LIDO__WATCH_BATCH)) {
+    if (began == 0 && lido__watched_batch(session)) {
         began = lido__watch_batch_begins(session, batch);
         began = errand->done && errand->began != 0 ? errand->began : began;
     }
@@ -324,7 +324,7 @@ void lido__queue_learn(lido_session *session) {
 /* Runs the batch on a connection shared with others. False: it is to be run on one of the session's own; then
  * listeners have heard that it sets out, or *began is 0. */
 static bool run_on_lane(lido_session *session, lido__batch *batch, int64_t *began) {
-    *began = lido__watched(session, LIDO__WATCH_BATCH) ? lido__watch_batch_begins(session, batch) : 0;
+    *began = lido__watched_batch(session) ? lido__watch_batch_begins(session, batch) : 0;
     bool measured = session->engine->pool.metrics != NULL;
     int64_t began_ns = measured ? lido__clock_now_ns() : 0;
     if (!lido__lanes_run(session, batch))

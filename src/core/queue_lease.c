@@ -117,7 +117,8 @@ bool lido__queue_lease(lido_session *session, lido__batch *batch, lido__errand *
         return true;
     if (session->connection != NULL)
         session->number = session->connection->number;
-    if (session->connection == NULL || (lido__watched(session, LIDO_EVENT_CHECKOUT) && !lido__watch_checkout(session)))
+    bool watched = lido__watched(session, LIDO_EVENT_CHECKOUT) || LIDO__PROBED(checkout);
+    if (session->connection == NULL || (watched && !lido__watch_checkout(session)))
         return refuse_lease(session, batch);
     enter(session, batch);
     return true;

@@ -251,7 +251,7 @@ void lido__session_release(lido_session *session) {
     session->ticket = NULL;
     if (session->connection == NULL)
         return;
-    if (lido__watched(session, LIDO_EVENT_CHECKIN))
+    if (lido__watched(session, LIDO_EVENT_CHECKIN) || LIDO__PROBED(checkin))
         lido__watch_checkin(session, session->connection->holder.since);
     lido__pool_release(session->lender, session->connection);
     session->connection = NULL;
@@ -260,7 +260,7 @@ void lido__session_release(lido_session *session) {
 void lido__session_forget_connection(lido_session *session) {
     session->connection = NULL;
     session->in_turn = false;
-    if (lido__watched(session, LIDO_EVENT_CHECKIN))
+    if (lido__watched(session, LIDO_EVENT_CHECKIN) || LIDO__PROBED(checkin))
         lido__watch_checkin(session, session->began_at);
 }
 

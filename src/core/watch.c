@@ -20,14 +20,20 @@ static void tell(const lido_session *session, const lido_event *event) {
 
 /* ---- The connection ---- */
 
-bool lido__watch_checkout(lido_session *session) {
+static bool ask_about_checkout(lido_session *session) {
     lido_error refusal = LIDO_ERROR_INIT;
     lido_event event = event_of(session, LIDO_EVENT_CHECKOUT);
     return lido__events_tell(&session->engine->pool.events, &event, &refusal) ||
            lido__fault(&session->error, refusal.category, "%s", refusal.message);
 }
 
+bool lido__watch_checkout(lido_session *session) {
+    LIDO__PROBE_4(checkout, session, session->number, session->file, session->line);
+    return !lido__watched(session, LIDO_EVENT_CHECKOUT) || ask_about_checkout(session);
+}
+
 void lido__watch_checkin(lido_session *session, int64_t since) {
+    LIDO__PROBE_3(checkin, session, session->number, lido__clock_recent_us() - since);
     lido_event event = event_of(session, LIDO_EVENT_CHECKIN);
     event.duration_us = lido__clock_recent_us() - since;
     tell(session, &event);
@@ -75,7 +81,20 @@ static unsigned kind_of(const lido__operation *operation) {
     }
 }
 
+static void probe_begins(const lido_session *session, const lido__batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        if (operation->kind == LIDO__STATEMENT)
+            LIDO__PROBE_4(statement__start, session, operation->sql->text, operation->sql->fingerprint,
+                          lido__statement_kind_of(operation->sql));
+        else if (operation->kind == LIDO__BEGIN)
+            LIDO__PROBE_2(begin, session, session->number);
+    }
+}
+
 int64_t lido__watch_batch_begins(const lido_session *session, const lido__batch *batch) {
+    if (LIDO__PROBED(statement__start) || LIDO__PROBED(begin))
+        probe_begins(session, batch);
     bool told = lido__watched(session, LIDO__WATCH_BATCH & ~(LIDO_EVENT_AFTER | LIDO_EVENT_SLOW));
     for (size_t i = 0; i < batch->count && told; i++) {
         unsigned kind = kind_of(&batch->operations[i]);
@@ -121,18 +140,38 @@ static void tell_slow(const lido_session *session, const lido__batch *batch, int
     tell(session, &event);
 }
 
+static void probe_ends(const lido_session *session, const lido__batch *batch, int64_t took) {
+    for (size_t i = 0; i < batch->count; i++) {
+        const lido__operation *operation = &batch->operations[i];
+        if (operation->kind == LIDO__STATEMENT)
+            LIDO__PROBE_5(statement__end, session, operation->sql->text, operation->sql->fingerprint,
+                          (int)status_of(batch, i), took);
+    }
+}
+
 void lido__watch_batch_ran(lido_session *session, const lido__batch *batch, int64_t began) {
     int64_t took = lido__clock_now_us() - began;
     for (size_t i = 0; i < batch->count && lido__watched(session, LIDO_EVENT_AFTER); i++)
         if (batch->operations[i].kind == LIDO__STATEMENT)
             tell_after(session, batch, i, took);
+    if (LIDO__PROBED(statement__end))
+        probe_ends(session, batch, took);
     if (lido__events_slow(&session->engine->pool.events, took))
         tell_slow(session, batch, took);
 }
 
 /* ---- Outcomes ---- */
 
+static void probe_outcome(const lido_session *session, uint64_t connection, lido_status outcome) {
+    if (outcome == LIDO_ROLLED_BACK)
+        LIDO__PROBE_2(rollback, session, connection);
+    else
+        LIDO__PROBE_3(commit, session, connection, (int)outcome);
+}
+
 void lido__watch_outcome(lido_session *session, uint64_t connection, lido_status outcome) {
+    if (connection != 0 && (LIDO__PROBED(commit) || LIDO__PROBED(rollback)))
+        probe_outcome(session, connection, outcome);
     if (connection == 0 || !lido__watched(session, LIDO_EVENT_COMMIT | LIDO_EVENT_ROLLBACK))
         return;
     lido_event event = event_of(session, outcome == LIDO_ROLLED_BACK ? LIDO_EVENT_ROLLBACK : LIDO_EVENT_COMMIT);
