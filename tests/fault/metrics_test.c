@@ -129,6 +129,28 @@ static void test_replaced_workers_keep_their_counts(void **state) {
     end(&of);
 }
 
+/* While one worker holds the turn to write, the other takes the next request, and waits. */
+static void test_workers_wait_for_each_other(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2}};
+    double waits = 0;
+    begin(&of, sqlite_url());
+    insert(&of, 2);
+    for (int tries = 0; tries < 50 && waits == 0; tries++) {
+        char answer[32];
+        int clients[2] = {ask_service(&of, 'h'), ask_service(&of, 'h')};
+        for (int i = 0; i < 2; i++) {
+            assert_true(clients[i] >= 0 && read(clients[i], answer, sizeof answer) > 0);
+            close(clients[i]);
+        }
+        read_metrics(&of);
+        waits = prometheus_sum(&text, "lido_busy_wait_seconds_count", "");
+    }
+    assert_true(waits > 0);
+    assert_true(prometheus_sum(&text, "lido_busy_wait_seconds_sum", "") > waits * HELD_MS / 1000 / 10);
+    end(&of);
+}
+
 static void test_without(void **state) {
     (void)state;
     char url[URL_MOST + 20];
@@ -182,6 +204,7 @@ int main(void) {
         TEST(test_killed_on_postgres),
         TEST(test_the_dead_hold_nothing),
         TEST(test_replaced_workers_keep_their_counts),
+        TEST(test_workers_wait_for_each_other),
         TEST(test_without),
         TEST(test_one_process),
     };

@@ -39,11 +39,15 @@ static inline void pause_ms(int ms) {
 
 /* ---- In a worker ---- */
 
-static inline void insert_row(bool leaves_open) {
+enum { HELD_MS = 50 };
+
+static inline void insert_row(bool leaves_open, bool takes_time) {
     lido_session *db = lido_manager_session(lido_manager_get());
     lido_exec(db, "INSERT INTO requests (process) VALUES (?)", (int)getpid());
     if (leaves_open && !lido_failed(db))
         return; /* for good */
+    if (takes_time)
+        pause_ms(HELD_MS);
     if (lido_commit(db) != LIDO_OK) {
         lido_error_print(lido_error_of(db), stderr);
         _exit(1);
@@ -81,8 +85,8 @@ static inline void answer(int client) {
     char text[32];
     if (letter == 'x')
         raise(SIGKILL);
-    if (letter == 'i' || letter == 'l')
-        insert_row(letter == 'l');
+    if (letter == 'i' || letter == 'l' || letter == 'h')
+        insert_row(letter == 'l', letter == 'h');
     if (letter == 'm') {
         lido_manager_metrics_write(lido_manager_get(), write_to_client, &client);
         close(client);

@@ -250,7 +250,7 @@ static int descriptors(void) {
 
 static void serve_once(lido_worker *worker, void *user) {
     (void)user;
-    insert_row(false);
+    insert_row(false, false);
     while (!lido_worker_stopping(worker)) {
         struct pollfd waiting = {.fd = lido_worker_stop_descriptor(worker), .events = POLLIN};
         poll(&waiting, 1, -1);
