@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "sql/scanner.h"
 #include "sql/sql.h"
 
@@ -45,6 +46,11 @@ static void check_sql(const lido__sql *sql) {
     for (size_t i = 0; sql->names != NULL && i < sql->parameter_count; i++)
         CHECK(sql->names[i][0] != '\0');
     CHECK(!sql->many || sql->kind != LIDO__SQL_EMPTY);
+    size_t normal_size = strlen(sql->normal);
+    CHECK(normal_size < LIDO__SQL_NORMAL_SIZE && lido__utf8_valid(sql->normal, normal_size));
+    for (size_t i = 0; i < normal_size; i++)
+        CHECK((unsigned char)sql->normal[i] >= ' ' && sql->normal[i] != 0x7f);
+    CHECK(sql->fingerprint != 0);
 }
 
 /* Only $n is left in a translation for PostgreSQL, so that translating it again changes nothing; but a ?? has
@@ -57,6 +63,8 @@ static void check_again(const lido__sql *sql) {
     CHECK(strcmp(again->translated, sql->translated) == 0);
     CHECK(again->parameter_count == sql->parameter_count);
     CHECK(again->kind == sql->kind && again->many == sql->many);
+    if (strcasestr(sql->text, "regexp") == NULL) /* which becomes an operator */
+        CHECK(again->fingerprint == sql->fingerprint && strcmp(again->normal, sql->normal) == 0);
     lido__sql_free(again);
 }
 
