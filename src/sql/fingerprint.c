@@ -30,6 +30,10 @@ static bool is_apart(lido__piece before, lido__piece next) {
         if (before == LIDO__PIECE_NAME)
             return false;
         break;
+    case LIDO__PIECE_GLUE: /* two signs side by side would be a comment */
+        if (before == LIDO__PIECE_GLUE)
+            return true;
+        break;
     default:
         break;
     }

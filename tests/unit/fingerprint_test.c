@@ -60,7 +60,7 @@ static void a_sign_belongs_to_its_number(void **state) {
     expect("SELECT a - 1, a-1, (a)-1, ? - 1", "SELECT a - ?, a - ?, (a) - ?, ? - ?");
     expect("SELECT a FROM b WHERE c=-1 AND d>-1 AND e IN (-1, 2, -3)",
            "SELECT a FROM b WHERE c = ? AND d > ? AND e IN (?)");
-    expect("SELECT -a, - -a, a*-b", "SELECT -a, --a, a * -b");
+    expect("SELECT -a, - -a, a*-b", "SELECT -a, - -a, a * -b");
     expect_on("SELECT a #- b, a -> 'b' ->> 'c'", "SELECT a #- b, a -> ? ->> ?", LIDO__POSTGRESQL);
 }
 
