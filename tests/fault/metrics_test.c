@@ -165,6 +165,42 @@ static void test_without(void **state) {
     end(&of);
 }
 
+/* In a child; what it exits with. */
+static int count_own_statements(lido_engine *engine) {
+    lido_statement_stats statements[3];
+    lido_metrics metrics;
+    if (lido_stats_statements(engine, statements, 3) != 0)
+        return 1;
+    ask_surely(engine, "SELECT 1 AS childs");
+    if (lido_stats_statements(engine, statements, 3) != 1 || strcmp(statements[0].text, "SELECT ? AS childs") != 0 ||
+        statements[0].count != 1)
+        return 2;
+    return lido_stats(engine, &metrics) == LIDO_OK && metrics.reads == 1 ? 0 : 3;
+}
+
+static void a_child_begins_anew(const char *url) {
+    lido_statement_stats statements[3];
+    int status;
+    lido_engine *engine = open_surely(url, NULL);
+    for (int i = 0; i < 100; i++)
+        ask_surely(engine, "SELECT 1 AS parents");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(count_own_statements(engine));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(lido_stats_statements(engine, statements, 3), 1);
+    assert_string_equal(statements[0].text, "SELECT ? AS parents");
+    lido_engine_close(engine);
+}
+
+static void test_children(void **state) {
+    (void)state;
+    a_child_begins_anew(sqlite_url());
+    a_child_begins_anew(postgres_url());
+}
+
 /* A program of one process is its own worker. */
 static void test_one_process(void **state) {
     (void)state;
@@ -206,6 +242,7 @@ int main(void) {
         TEST(test_replaced_workers_keep_their_counts),
         TEST(test_workers_wait_for_each_other),
         TEST(test_without),
+        TEST(test_children),
         TEST(test_one_process),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
