@@ -110,6 +110,32 @@ LIDO_API lido_status lido_metrics_print(lido_engine *engine, FILE *file);
  * lido_manager_init_worker, and as for lido_metrics_write. Never waits for a database; safe from any thread. */
 LIDO_API lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user);
 
+/* ---- An address that answers ---- */
+
+/* A thread that answers HTTP requests on an address: GET /metrics with what lido_metrics_write writes, and GET /state
+ * with what `lido top` shows, in JSON; the texts of statements are in it, values of parameters are not. */
+typedef struct lido_metrics_server lido_metrics_server;
+
+/* Begins to answer. `where`: "127.0.0.1:9090", "[::1]:9090", "localhost:9090", "unix:/run/items.metrics", whose file
+ * is made for this user alone (0600), or "fd:3" for a socket that listens already; port 0: any that is free, which the
+ * log is told. NULL: where the setting metrics_address says. What others than this machine could reach is refused,
+ * unless "public:" stands before it, as in "public:0.0.0.0:9090".
+ *
+ * The engine is held, so the two may be closed in any order. A child that is forked has closed all of it, and does not
+ * answer. Clients delay neither the program nor each other: each connection is for one answer and a few seconds.
+ *
+ * NULL, with *error (or NULL) set: the address cannot be had, or there is none (configuration); there is no engine
+ * (misuse); memory ran out. Waits for the system to resolve a name. Safe from any thread. */
+LIDO_API lido_metrics_server *lido_metrics_serve(lido_engine *engine, const char *where, lido_error *error);
+
+/* The same of a manager's databases, those that are open each time it is asked; for a program of one process. Where
+ * workers run, lido_workers has a member for it. */
+LIDO_API lido_metrics_server *lido_manager_metrics_serve(lido_manager *manager, const char *where, lido_error *error);
+
+/* Ends it, and closes what it has open. NULL is allowed; in a child after fork it does nothing. Waits at most until an
+ * answer has been put together. Safe from any thread, once. */
+LIDO_API void lido_metrics_server_close(lido_metrics_server *server);
+
 LIDO_END_C
 
 #endif

@@ -78,6 +78,8 @@ typedef struct lido_options {
     int metrics; /* 1: count and measure, for lido_stats and lido_metrics_write; 0: do not; default 1 */
     int slow_ms; /* what takes so many milliseconds or more is logged, or written to standard error where the log has no
                     callback for warnings; 0: all statements; -1: never; default -1 */
+    const char *metrics_address; /* where metrics are served, for lido_workers_run and for lido_metrics_serve without an
+                                    address: "unix:/path", "127.0.0.1:9090"; default NULL: nowhere */
 } lido_options;
 
 #define LIDO_OPTIONS_INIT \
@@ -85,7 +87,7 @@ typedef struct lido_options {
         sizeof(lido_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, \
             LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, NULL, LIDO_UNSET, \
-            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET \
+            LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL, LIDO_UNSET, LIDO_UNSET, LIDO_UNSET, NULL \
     }
 
 /* Where a setting's value came from. */

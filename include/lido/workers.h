@@ -38,6 +38,9 @@ typedef struct lido_workers {
     bool reuse_port;    /* each worker has a socket of its own on that port (SO_REUSEPORT), instead of one for all */
     int backlog;        /* connections that may wait to be taken; 0: as many as the system allows */
 
+    const char *metrics; /* NULL, or where the parent answers for all workers, as lido_metrics_serve does for one
+                            engine. NULL also: where the setting metrics_address says, if a database has it */
+
     bool verify; /* a worker is ready when it has connected to each database */
 
     int64_t start_timeout_ms; /* how long one may take to be ready; 0: 60 000 */
@@ -58,9 +61,9 @@ typedef struct lido_workers {
  * all workers together may want more.
  *
  * Returns LIDO_OK when all have ended because they were told to. LIDO_ERROR, with *error (or NULL) set: `workers` makes
- * no sense or this process is a worker itself (misuse), `listen` cannot be had (configuration), they die again and
- * again: then the error is the last one's, if it could tell. No worker is left in either case. In a worker it does not
- * return. Waits; not for a loop's thread. */
+ * no sense or this process is a worker itself (misuse), `listen` or `metrics` cannot be had (configuration), they die
+ * again and again: then the error is the last one's, if it could tell. No worker is left in either case. In a worker it
+ * does not return. Waits; not for a loop's thread. */
 LIDO_API lido_status lido_workers_run(lido_manager *manager, const lido_workers *workers, lido_error *error);
 
 /* Does what SIGTERM or SIGHUP does to the parent, from any of its threads. LIDO_ERROR: this process runs no workers.

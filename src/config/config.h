@@ -81,6 +81,7 @@ typedef struct lido__config {
 
     bool metrics;
     int slow_ms;                          /* -1: never */
+    const char *metrics_address;          /* NULL: nowhere */
     struct lido__metrics *shared_metrics; /* made by the parent, for its workers; NULL: the engine has its own. */
     uint64_t shared_metrics_process;      /* For that process, as core/fork.h counts, and no child of its */
 

@@ -137,6 +137,8 @@ const lido__setting_rule lido__setting_rules[LIDO__SETTING_COUNT] = {
     [LIDO__SETTING_SLOW] = {.name = IN_BOTH(slow_ms), .parameter = "slow_ms", .variable = "DATABASE_SLOW_MS",
         .form = LIDO__FORM_INTEGER, .databases = ANY, .lowest = 0, .highest = DAY, .minus_one = "never",
         .fallback = -1},
+    [LIDO__SETTING_METRICS_ADDRESS] = {.name = IN_BOTH(metrics_address), .parameter = "metrics_address",
+        .variable = "DATABASE_METRICS_ADDRESS", .form = LIDO__FORM_TEXT, .databases = ANY},
 };
 
 /* Left out on purpose: hostaddr and load_balance_hosts (lido goes through the hosts itself), client_encoding

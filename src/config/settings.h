@@ -62,6 +62,7 @@ typedef enum lido__setting_index {
     LIDO__SETTING_LANES,
     LIDO__SETTING_METRICS,
     LIDO__SETTING_SLOW,
+    LIDO__SETTING_METRICS_ADDRESS,
     LIDO__SETTING_COUNT
 } lido__setting_index;
 

@@ -74,9 +74,13 @@ static void install(void) {
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
-void lido__fork_watch(lido_engine *engine) {
+void lido__fork_prepare(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install);
+}
+
+void lido__fork_watch(lido_engine *engine) {
+    lido__fork_prepare();
     pthread_mutex_lock(&lock);
     engine->previous = NULL;
     engine->next = engines;

@@ -13,6 +13,10 @@
 /* How many forks lie between this process and the first: tells whose a session is. */
 uint64_t lido__fork_count(void);
 
+/* Sees that all below is done around a fork, from here on. Handlers of others, which may need what is locked here, are
+ * to be installed after it. */
+void lido__fork_prepare(void);
+
 /* Puts an engine on the list, and takes it off. */
 void lido__fork_watch(lido_engine *engine);
 void lido__fork_unwatch(lido_engine *engine);

@@ -36,6 +36,23 @@ void lido__metrics_read(const lido__metrics *metrics, lido__metrics_reading *rea
         reading->gauges[i] += atomic_load_explicit(&metrics->gauges[i], memory_order_relaxed);
     for (size_t i = 0; i < LIDO__DURATIONS; i++)
         lido__histogram_read(&metrics->durations[i], &reading->durations[i]);
+    lido__holder_board_read(&metrics->holders, &reading->holders);
+}
+
+/* Both pools' holders, the oldest first. */
+static void publish_holders(lido__pool *head) {
+    lido__holding held[LIDO__HOLDERS_MOST];
+    lido__holders holders = {.count = 0};
+    int64_t now = lido__clock_now_us();
+    for (lido__pool *pool = head; pool != NULL; pool = pool == head ? head->beside : NULL) {
+        size_t count = lido__pool_read_holders(pool, held, LIDO__HOLDERS_MOST);
+        for (size_t i = 0; i < count; i++) {
+            lido__holder_entry holder = {.held_us = now - held[i].since, .line = held[i].lease.line};
+            lido__holder_describe(&holder, held[i].lease.file, held[i].last != NULL ? held[i].last->text : "");
+            lido__holders_add(&holders, &holder);
+        }
+    }
+    lido__holder_board_write(&head->metrics->holders, &holders);
 }
 
 lido_durations lido__metrics_durations(const lido__durations *read) {
@@ -64,11 +81,15 @@ void lido__metrics_publish(lido__pool *head) {
                                    [LIDO__GAUGE_DOWN] = stats.down || beside.down};
     for (size_t i = 0; i < LIDO__GAUGES; i++)
         atomic_store_explicit(&head->metrics->gauges[i], now[i], memory_order_relaxed);
+    publish_holders(head);
 }
 
 void lido__metrics_forget_now(lido__metrics *metrics) {
-    for (size_t i = 0; metrics != NULL && i < LIDO__GAUGES; i++)
+    if (metrics == NULL)
+        return;
+    for (size_t i = 0; i < LIDO__GAUGES; i++)
         atomic_store_explicit(&metrics->gauges[i], 0, memory_order_relaxed);
+    lido__holder_board_clear(&metrics->holders);
 }
 
 static void clear(lido__metrics *metrics) {

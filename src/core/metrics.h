@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/histogram.h"
+#include "core/holders.h"
 #include "core/statement_table.h"
 
 /* Counted beside the connection. The first three are statements, as lido_statement_kind. */
@@ -80,6 +81,7 @@ typedef struct lido__metrics {
     atomic_int gauges[LIDO__GAUGES];
     atomic_uint commits_begun;
     lido__histogram durations[LIDO__DURATIONS];
+    lido__holder_board holders;
     lido__statement_table statements; /* the last, for most of it is never touched */
 } lido__metrics;
 
@@ -89,6 +91,7 @@ typedef struct lido__metrics_reading {
     uint64_t events[LIDO__EVENT_COUNTS];
     int gauges[LIDO__GAUGES];
     lido__durations durations[LIDO__DURATIONS];
+    lido__holders holders;
 } lido__metrics_reading;
 
 struct lido__pool;

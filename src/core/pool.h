@@ -106,6 +106,8 @@ bool lido__pool_cancel(lido__pool *pool, const void *holder);
 void lido__pool_cancel_all(lido__pool *pool);
 /* Who holds the connections, the oldest first: "items.c:42 for 1500 ms (UPDATE …), …"; cut where it does not fit. */
 void lido__pool_name_holders(lido__pool *pool, char *text, size_t size);
+/* The same, not put into words; how many. What they refer to lives as long as the engine, and the program. */
+size_t lido__pool_read_holders(lido__pool *pool, lido__holding *held, size_t most);
 
 /* Closes the idle connections; those given back later are closed then, and nobody gets one any more. */
 void lido__pool_close(lido__pool *pool);

@@ -74,6 +74,17 @@ void lido__pool_name_holders(lido__pool *pool, char *text, size_t size) {
     pthread_mutex_unlock(&pool->lock);
 }
 
+size_t lido__pool_read_holders(lido__pool *pool, lido__holding *held, size_t most) {
+    size_t count = 0;
+    lido__holding next;
+    pthread_mutex_lock(&pool->lock);
+    for (unsigned place = 0; count < most && find_next_oldest(pool, &next, &place);)
+        if (next.lease.file != NULL) /* else lido has it for itself */
+            held[count++] = next;
+    pthread_mutex_unlock(&pool->lock);
+    return count;
+}
+
 static void tell_holders(const lido__pool *pool, lido_error *error) {
     char text[sizeof error->hint - sizeof "held by "];
     if (name_holders(pool, text, sizeof text) > 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,11 @@
 
 #define UNIX_PREFIX "unix:"
 #define DESCRIPTOR_PREFIX "fd:"
+#define PUBLIC_PREFIX "public:"
 #define ALLOWED "127.0.0.1:8080, [::1]:8080, localhost:8080, *:8080, unix:/path and fd:3 are forms that are"
+
+/* What a socket is like. */
+enum { SHARES_PORT = 1, OWNERS_ALONE = 2 };
 
 static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -53,16 +58,18 @@ static int adopt(const char *where, lido_error *error) {
     return copy;
 }
 
-static int bind_and_listen(const struct sockaddr *address, socklen_t size, int backlog, bool shared) {
+/* On Linux the mode of a unix socket is that of its file when it is bound: so nobody gets in before it is set. */
+static int bind_and_listen(const struct sockaddr *address, socklen_t size, int backlog, unsigned how) {
     int on = 1;
     int made = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (made < 0)
         return -1;
     if (address->sa_family != AF_UNIX)
         setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (shared)
+    if (how & SHARES_PORT)
         setsockopt(made, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(made, address, size) == 0 && listen(made, backlog) == 0)
+    bool guarded = address->sa_family != AF_UNIX || !(how & OWNERS_ALONE) || fchmod(made, S_IRUSR | S_IWUSR) == 0;
+    if (guarded && bind(made, address, size) == 0 && listen(made, backlog) == 0)
         return made;
     int kept = errno;
     close(made);
@@ -83,7 +90,7 @@ static bool is_left_over(const struct sockaddr_un *address) {
     return dead;
 }
 
-static int open_unix(const char *where, int backlog, lido_error *error) {
+static int open_unix(const char *where, int backlog, unsigned how, lido_error *error) {
     const char *path = where + strlen(UNIX_PREFIX);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (*path == '\0')
@@ -93,7 +100,7 @@ static int open_unix(const char *where, int backlog, lido_error *error) {
     memcpy(address.sun_path, path, strlen(path));
     if (is_left_over(&address))
         unlink(path);
-    int made = bind_and_listen((const struct sockaddr *)&address, sizeof address, backlog, false);
+    int made = bind_and_listen((const struct sockaddr *)&address, sizeof address, backlog, how);
     if (made < 0)
         refuse(error, where, lido__errno_text(errno));
     return made;
@@ -139,11 +146,11 @@ static int open_network(const struct addrinfo *addresses, int backlog, int count
     int opened = 0;
     sockets[0] = -1;
     for (const struct addrinfo *at = addresses; at != NULL && sockets[0] < 0; at = at->ai_next)
-        sockets[0] = bind_and_listen(at->ai_addr, at->ai_addrlen, backlog, count > 1);
+        sockets[0] = bind_and_listen(at->ai_addr, at->ai_addrlen, backlog, count > 1 ? SHARES_PORT : 0);
     if (sockets[0] < 0 || getsockname(sockets[0], (struct sockaddr *)&bound, &size) != 0)
         return sockets[0] >= 0;
     for (opened = 1; opened < count; opened++) {
-        sockets[opened] = bind_and_listen((const struct sockaddr *)&bound, size, backlog, true);
+        sockets[opened] = bind_and_listen((const struct sockaddr *)&bound, size, backlog, SHARES_PORT);
         if (sockets[opened] < 0)
             break;
     }
@@ -169,7 +176,7 @@ bool lido__listeners_open(const char *where, int backlog, int count, int *socket
     if (starts_with(where, DESCRIPTOR_PREFIX))
         return open_one(where, count, adopt(where, error), sockets, error);
     if (starts_with(where, UNIX_PREFIX))
-        return open_one(where, count, open_unix(where, backlog, error), sockets, error);
+        return open_one(where, count, open_unix(where, backlog, 0, error), sockets, error);
     struct addrinfo *addresses = resolve(where, error);
     if (addresses == NULL)
         return false;
@@ -186,4 +193,79 @@ void lido__listeners_close(const char *where, int count, const int *sockets) {
     close_all(count, sockets);
     if (count > 0 && starts_with(where, UNIX_PREFIX))
         unlink(where + strlen(UNIX_PREFIX));
+}
+
+/* ---- For this machine alone ---- */
+
+static bool is_loopback(const struct sockaddr *address) {
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+    if (address->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == IN_LOOPBACKNET);
+    return address->sa_family == AF_UNIX;
+}
+
+static int refuse_public(const char *where, lido_error *error) {
+    refuse(error, where, "others than this machine could reach it");
+    lido__fault_hint(error, "use 127.0.0.1, [::1] or unix:/path, or say \"" PUBLIC_PREFIX "%s\" if that is meant",
+                     where);
+    return -1;
+}
+
+static int adopt_private(const char *where, lido_error *error) {
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    int adopted = adopt(where, error);
+    if (adopted < 0 ||
+        (getsockname(adopted, (struct sockaddr *)&bound, &size) == 0 && is_loopback((const struct sockaddr *)&bound)))
+        return adopted;
+    close(adopted);
+    return refuse_public(where, error);
+}
+
+static int open_loopback(const char *where, lido_error *error) {
+    int made = -1;
+    struct addrinfo *addresses = resolve(where, error);
+    if (addresses == NULL)
+        return -1;
+    const struct addrinfo *at = addresses;
+    while (at != NULL && is_loopback(at->ai_addr))
+        at = at->ai_next;
+    if (at != NULL) {
+        made = refuse_public(where, error);
+    } else if (open_network(addresses, SOMAXCONN, 1, &made) != 1) {
+        made = -1;
+        refuse(error, where, lido__errno_text(errno));
+    }
+    freeaddrinfo(addresses);
+    return made;
+}
+
+int lido__listener_open_private(const char *where, lido_error *error) {
+    int made = -1;
+    if (starts_with(where, PUBLIC_PREFIX))
+        return lido__listeners_open(where + strlen(PUBLIC_PREFIX), 0, 1, &made, error) ? made : -1;
+    if (starts_with(where, DESCRIPTOR_PREFIX))
+        return adopt_private(where, error);
+    if (starts_with(where, UNIX_PREFIX))
+        return open_unix(where, SOMAXCONN, OWNERS_ALONE, error);
+    return open_loopback(where, error);
+}
+
+void lido__listener_close_private(const char *where, int made) {
+    lido__listeners_close(where + (starts_with(where, PUBLIC_PREFIX) ? strlen(PUBLIC_PREFIX) : 0), 1, &made);
+}
+
+void lido__listener_name(const char *where, int made, char *name, size_t size) {
+    char host[NI_MAXHOST];
+    char port[NI_MAXSERV];
+    struct sockaddr_storage bound;
+    socklen_t length = sizeof bound;
+    const struct sockaddr *address = (const struct sockaddr *)&bound;
+    snprintf(name, size, "%s", where);
+    if (getsockname(made, (struct sockaddr *)&bound, &length) != 0 || address->sa_family == AF_UNIX ||
+        getnameinfo(address, length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return;
+    snprintf(name, size, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }

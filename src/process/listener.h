@@ -1,8 +1,9 @@
-/* Sockets that workers take connections from. */
+/* Sockets that listen: those that workers take connections from, and the one that metrics are asked for at. */
 #ifndef LIDO_PROCESS_LISTENER_H
 #define LIDO_PROCESS_LISTENER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <lido/error.h>
 
@@ -11,5 +12,12 @@
 bool lido__listeners_open(const char *where, int backlog, int count, int *sockets, lido_error *error);
 /* Closes them; a unix socket's file goes, too. */
 void lido__listeners_close(const char *where, int count, const int *sockets);
+
+/* Opens one that this machine alone can reach, and of a unix socket its owner: an address beyond that is refused,
+ * unless "public:" stands before it. -1 with *error set. Waits for the system to resolve a name. */
+int lido__listener_open_private(const char *where, lido_error *error);
+void lido__listener_close_private(const char *where, int made);
+/* Where it listens, with the port that it has got; for people. */
+void lido__listener_name(const char *where, int made, char *name, size_t size);
 
 #endif

@@ -61,6 +61,13 @@ lido__database *lido__manager_find(lido_manager *manager, const char *name) {
     return found != NULL && found->name[0] != '\0' ? found : NULL;
 }
 
+const char *lido__manager_metrics_address(const lido_manager *manager) {
+    for (size_t i = 0; i < LIDO_DATABASES_MOST; i++)
+        if (manager->databases[i].name[0] != '\0' && manager->databases[i].config.metrics_address != NULL)
+            return manager->databases[i].config.metrics_address;
+    return NULL;
+}
+
 /* ---- Configuring ---- */
 
 static bool misuse(lido_error *error, const char *message, const char *hint) {

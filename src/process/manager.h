@@ -43,6 +43,8 @@ struct lido_manager {
 
 /* Under the lock: NULL: there is none of this name. `name` NULL: "default". */
 lido__database *lido__manager_find(lido_manager *manager, const char *name);
+/* Under the lock: where metrics are to be served, as the first database's configuration says; NULL: nowhere. */
+const char *lido__manager_metrics_address(const lido_manager *manager);
 /* Under the lock: takes the engines out; `engines` has room for LIDO_DATABASES_MOST. How many there were. */
 size_t lido__manager_take_engines(lido_manager *manager, lido_engine **engines, lido__stage stage);
 /* Under the lock: whether this process has been made a worker. */

@@ -1,4 +1,4 @@
-/* Sharing the metrics of workers, and writing those of a manager. */
+/* Sharing the metrics of workers. */
 #include "process/shared_metrics.h"
 
 #include <stdlib.h>
@@ -62,72 +62,12 @@ void lido__shared_metrics_take(const lido__shared_metrics *shared, lido_manager 
     }
 }
 
-/* ---- Writing ---- */
+/* ---- Anybody's ---- */
 
-static lido__metrics_source *next_source(lido__metrics_source *sources, size_t *count, const lido__database *database,
-                                         int worker) {
-    lido__metrics_source *source = &sources[(*count)++];
-    lido__metrics_describe(source, &database->config);
-    source->pool = database->name;
-    source->worker = worker;
-    return source;
-}
-
-/* Under the lock. Of all workers. */
-static size_t read_shared(const lido_manager *manager, lido__metrics_source *sources) {
-    const lido__shared_metrics *shared = manager->metrics;
-    size_t count = 0;
-    for (int seat = 0; seat < shared->seats; seat++)
-        for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
-            if (shared->slots[i] == NULL)
-                continue;
-            lido__metrics_source *source = next_source(sources, &count, &manager->databases[i], seat);
-            const lido__metrics *both[] = {slot(shared, i, seat, false), slot(shared, i, seat, true)};
-            lido__metrics_source_read(source, both, 2);
-        }
-    return count;
-}
-
-/* Under the lock. Of this process's engines, which are held, for their pools are looked at outside the lock. */
-static size_t hold_own(const lido_manager *manager, lido__metrics_source *sources, lido_engine **engines) {
-    size_t count = 0;
-    for (size_t i = 0; i < LIDO_DATABASES_MOST && lido__manager_works(manager); i++) {
-        lido_engine *engine = manager->databases[i].engine;
-        if (engine == NULL || engine->pool.metrics == NULL)
-            continue;
-        lido__engine_hold(engine);
-        engines[count] = engine;
-        next_source(sources, &count, &manager->databases[i], LIDO__NO_WORKER);
-    }
-    return count;
-}
-
-static void read_own(lido__metrics_source *sources, lido_engine **engines, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        lido__metrics_publish(&engines[i]->pool);
-        const lido__metrics *metrics = engines[i]->pool.metrics;
-        lido__metrics_source_read(&sources[i], &metrics, 1);
-        lido__engine_let_go(engines[i]);
-    }
-}
-
-lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
-    lido_engine *engines[LIDO_DATABASES_MOST];
-    size_t count = 0;
-    if (manager == NULL || writer == NULL)
-        return LIDO_ERROR;
-    pthread_rwlock_rdlock(&manager->lock);
-    bool is_shared = manager->metrics != NULL;
-    size_t seats = is_shared ? (size_t)manager->metrics->seats : 1;
-    lido__metrics_source *sources = calloc(seats * LIDO_DATABASES_MOST, sizeof *sources);
-    if (sources != NULL)
-        count = is_shared ? read_shared(manager, sources) : hold_own(manager, sources, engines);
-    pthread_rwlock_unlock(&manager->lock);
-    if (sources != NULL && !is_shared)
-        read_own(sources, engines, count);
-    bool written = count > 0 && lido__metrics_write(sources, count, writer, user);
-    free(sources);
-    return written ? LIDO_OK : LIDO_ERROR;
+void lido__shared_metrics_read(const lido__shared_metrics *shared, size_t database, int seat,
+                               lido__metrics_source *source) {
+    const lido__metrics *both[] = {slot(shared, database, seat, false), slot(shared, database, seat, true)};
+    lido__metrics_source_read(source, both, 2);
 }
 
 /* ---- Statements ---- */

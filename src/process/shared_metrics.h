@@ -25,4 +25,8 @@ void lido__shared_metrics_take(const lido__shared_metrics *shared, lido_manager 
 /* By the parent: who wrote there is dead, and holds nothing. */
 void lido__shared_metrics_forget(const lido__shared_metrics *shared, int seat, bool second);
 
+/* Adds what all who had the seat have counted with a database that has slots. Under the manager's lock. */
+void lido__shared_metrics_read(const lido__shared_metrics *shared, size_t database, int seat,
+                               lido__metrics_source *source);
+
 #endif

@@ -19,7 +19,7 @@ static lido__child *free_place(const lido__supervisor *supervisor) {
 }
 
 /* What is the parent's own. The listeners of other seats would keep connections that nobody here takes. */
-static void close_inherited(const lido__supervisor *supervisor, int listener) {
+static void close_inherited(lido__supervisor *supervisor, int listener) {
     lido__signals_forget();
     close(supervisor->events);
     for (int i = 0; i < supervisor->places; i++)
@@ -28,6 +28,8 @@ static void close_inherited(const lido__supervisor *supervisor, int listener) {
     for (int i = 0; i < supervisor->listener_count; i++)
         if (supervisor->listeners[i] != listener)
             close(supervisor->listeners[i]);
+    if (supervisor->serves)
+        lido__endpoint_abandon(&supervisor->endpoint);
 }
 
 /* The slot for metrics that no other worker in the seat has. */
@@ -46,7 +48,7 @@ static int listener_of(const lido__supervisor *supervisor, int seat) {
     return supervisor->listeners[supervisor->listener_count > 1 ? seat : 0];
 }
 
-_Noreturn static void be_child(const lido__supervisor *supervisor, int seat, int notes, pid_t parent) {
+_Noreturn static void be_child(lido__supervisor *supervisor, int seat, int notes, pid_t parent) {
     const lido__assignment assignment = {.manager = supervisor->manager,
                                          .workers = &supervisor->workers,
                                          .number = seat,
@@ -63,7 +65,7 @@ _Noreturn static void be_child(const lido__supervisor *supervisor, int seat, int
 }
 
 /* What waits in the parent's output buffers would be written once more by each child. */
-static pid_t fork_child(const lido__supervisor *supervisor, int seat, int ends[2]) {
+static pid_t fork_child(lido__supervisor *supervisor, int seat, int ends[2]) {
     pid_t parent = getpid();
     fflush(NULL);
     lido__signals_block();
@@ -95,6 +97,8 @@ lido__child *lido__spawn(lido__supervisor *supervisor, int seat) {
         return NULL;
     }
     bool second = has_second(supervisor, seat);
+    if (seat != LIDO__NO_SEAT)
+        supervisor->seats[seat].forks++;
     *child = (lido__child){.state = LIDO__CHILD_STARTING,
                            .second = second,
                            .pid = pid,

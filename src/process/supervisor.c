@@ -161,6 +161,7 @@ static void has_died(supervisor *s, child *at, int status) {
     describe_end(at, status, how, sizeof how);
     lido__log(LIDO_LOG_ERROR, "%s", how);
     child *successor = successor_of(s, at->seat);
+    s->seats[at->seat].died++;
     if (at->successor)
         give_up_replacing(s);
     else if (successor != NULL)
@@ -325,11 +326,17 @@ static void turn(supervisor *s) {
         replace_one(s);
     }
     tell_service_manager(s, now);
+    if (s->serves)
+        lido__endpoint_turn(&s->endpoint);
 }
 
 /* When there is something to do though nothing was heard. */
-static int64_t next_moment(const supervisor *s) {
+static int64_t next_moment(supervisor *s) {
     int64_t next = s->next_watchdog;
+    if (s->serves) {
+        int64_t answer = lido__endpoint_next(&s->endpoint);
+        next = answer < next ? answer : next;
+    }
     for (const child *at = next_child(s, NULL); at != NULL; at = next_child(s, at))
         next = at->until < next ? at->until : next;
     for (int seat = 0; seat < s->workers.count && !s->stopping; seat++)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "backend/shared_turn.h"
+#include "process/endpoint.h"
 #include "process/manager.h"
 #include "process/worker.h"
 
@@ -39,6 +40,8 @@ typedef struct lido__child {
 } lido__child;
 
 typedef struct lido__seat {
+    int forks;  /* how often one was forked for it */
+    int died;   /* and how many of these have died; */
     int deaths; /* in a row, each soon after the start */
     int64_t next_try;
 } lido__seat;
@@ -56,6 +59,9 @@ typedef struct lido__supervisor {
     int death_next;
     int events; /* an epoll: of the signals' pipe and the notes */
     int signals;
+    char *metrics; /* where they are served; NULL: nowhere */
+    bool serves;   /* the endpoint is open */
+    lido__endpoint endpoint;
     bool stopping;
     bool told_ready;
     int64_t next_watchdog;
@@ -66,6 +72,9 @@ typedef struct lido__supervisor {
 /* Forks a worker for the seat, or, for LIDO__NO_SEAT, the child that asks for the server's limit. NULL: it did not
  * work, which the log has been told. */
 lido__child *lido__spawn(lido__supervisor *supervisor, int seat);
+
+/* supervisor_pages.c: opens the metrics address, if there is to be one. False with *error set. */
+bool lido__supervisor_serve(lido__supervisor *supervisor, lido_error *error);
 
 /* Until all have ended. False, with the supervisor's error set, if they were not told to. */
 bool lido__supervise(lido__supervisor *supervisor);

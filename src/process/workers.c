@@ -185,6 +185,9 @@ static bool begin_events(lido__supervisor *s, lido_error *error) {
 }
 
 static void done(lido__supervisor *s) {
+    if (s->serves)
+        lido__endpoint_close(&s->endpoint);
+    free(s->metrics);
     if (s->signals >= 0)
         lido__signals_end();
     if (s->events >= 0)
@@ -203,7 +206,8 @@ static bool run(lido_manager *manager, const lido_workers *workers, lido_error *
         .manager = manager, .workers = *workers, .events = -1, .signals = -1, .last = LIDO_ERROR_INIT, .error = error};
     fill_in(&supervisor.workers);
     bool well = allocate(&supervisor, error) && share_turns(&supervisor, error) && share_metrics(&supervisor, error) &&
-                listen_for(&supervisor, error) && begin_events(&supervisor, error) && lido__supervise(&supervisor);
+                listen_for(&supervisor, error) && begin_events(&supervisor, error) &&
+                lido__supervisor_serve(&supervisor, error) && lido__supervise(&supervisor);
     done(&supervisor);
     return well;
 }

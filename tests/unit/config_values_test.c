@@ -206,8 +206,9 @@ static void test_options_of_an_older_program_are_shorter(void **state) {
 
 static void test_every_setting_of_the_database_is_listed_once(void **state) {
     (void)state;
-    static const char *const urls[] = {"sqlite:///items.db", "postgresql://u:p@h:1/d?sslmode=require&application_name=a"
-                                                             "&target_session_attrs=any&sslpassword=" PASSWORD};
+    static const char *const urls[] = {"sqlite:///items.db?metrics_address=unix:m",
+                                       "postgresql://u:p@h:1/d?sslmode=require&application_name=a"
+                                       "&metrics_address=unix:m&target_session_attrs=any&sslpassword=" PASSWORD};
     for (int type = LIDO__SQLITE; type <= LIDO__POSTGRESQL; type++) {
         size_t expected = 0;
         lido__config config;

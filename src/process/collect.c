@@ -1,0 +1,102 @@
+/* Reading what workers or engines have counted. */
+#include "process/collect.h"
+
+#include <stdlib.h>
+
+#include "process/shared_metrics.h"
+
+static lido__metrics_source *next_source(lido__collection *to, const char *pool, const lido__config *config,
+                                         int worker) {
+    lido__metrics_source *source = &to->sources[to->count++];
+    lido__metrics_describe(source, config);
+    source->pool = pool;
+    source->worker = worker;
+    return source;
+}
+
+/* Under the lock. Of all workers. */
+static void read_shared(const lido_manager *manager, lido__collection *to) {
+    for (int seat = 0; seat < manager->metrics->seats; seat++)
+        for (size_t i = 0; i < LIDO_DATABASES_MOST; i++) {
+            const lido__database *database = &manager->databases[i];
+            if (manager->metrics->slots[i] == NULL)
+                continue;
+            lido__metrics_source *source = next_source(to, database->name, &database->config, seat);
+            lido__shared_metrics_read(manager->metrics, i, seat, source);
+        }
+}
+
+/* Under the lock. Of this process's engines, which are held, for their pools are looked at outside the lock. */
+static void hold_own(const lido_manager *manager, lido__collection *to, lido_engine **engines) {
+    for (size_t i = 0; i < LIDO_DATABASES_MOST && lido__manager_works(manager); i++) {
+        lido_engine *engine = manager->databases[i].engine;
+        if (engine == NULL || engine->pool.metrics == NULL)
+            continue;
+        lido__engine_hold(engine);
+        engines[to->count] = engine;
+        next_source(to, manager->databases[i].name, &manager->databases[i].config, LIDO__NO_WORKER);
+    }
+}
+
+static void read_engine(lido_engine *engine, lido__metrics_source *source) {
+    lido__metrics_publish(&engine->pool);
+    const lido__metrics *metrics = engine->pool.metrics;
+    lido__metrics_source_read(source, &metrics, 1);
+}
+
+static void read_own(lido__collection *to, lido_engine **engines) {
+    for (size_t i = 0; i < to->count; i++) {
+        read_engine(engines[i], &to->sources[i]);
+        lido__engine_let_go(engines[i]);
+    }
+}
+
+/* Under the lock. */
+static size_t sources_most(const lido_manager *manager) {
+    size_t databases = 1;
+    for (size_t i = 1; i < LIDO_DATABASES_MOST; i++)
+        databases += manager->databases[i].name[0] != '\0';
+    return databases * (manager->metrics != NULL ? (size_t)manager->metrics->seats : 1);
+}
+
+bool lido__collect_manager(lido_manager *manager, lido__collection *collection) {
+    lido_engine *engines[LIDO_DATABASES_MOST];
+    *collection = (lido__collection){.count = 0};
+    pthread_rwlock_rdlock(&manager->lock);
+    bool is_shared = manager->metrics != NULL;
+    collection->sources = calloc(sources_most(manager), sizeof *collection->sources);
+    if (collection->sources != NULL && is_shared)
+        read_shared(manager, collection);
+    else if (collection->sources != NULL)
+        hold_own(manager, collection, engines);
+    pthread_rwlock_unlock(&manager->lock);
+    if (!is_shared)
+        read_own(collection, engines);
+    if (collection->count == 0)
+        lido__collection_free(collection);
+    return collection->count > 0;
+}
+
+bool lido__collect_engine(lido_engine *engine, lido__collection *collection) {
+    *collection = (lido__collection){.count = 0};
+    if (engine->pool.metrics != NULL)
+        collection->sources = calloc(1, sizeof *collection->sources);
+    if (collection->sources == NULL)
+        return false;
+    read_engine(engine, next_source(collection, engine->config.display, &engine->config, LIDO__NO_WORKER));
+    return true;
+}
+
+void lido__collection_free(lido__collection *collection) {
+    free(collection->sources);
+    *collection = (lido__collection){.count = 0};
+}
+
+lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
+    lido__collection collection;
+    if (manager == NULL || writer == NULL || !lido__collect_manager(manager, &collection))
+        return LIDO_ERROR;
+    bool written = lido__metrics_write(collection.sources, collection.count, writer, user);
+    lido__collection_free(&collection);
+    return written ? LIDO_OK : LIDO_ERROR;
+}

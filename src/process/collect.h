@@ -1,0 +1,21 @@
+/* What there is to tell of an engine, or of all databases of a manager, as it was read at one moment: for Prometheus'
+ * text and for the state that `lido top` shows. */
+#ifndef LIDO_PROCESS_COLLECT_H
+#define LIDO_PROCESS_COLLECT_H
+
+#include "core/metrics_write.h"
+#include "process/manager.h"
+
+typedef struct lido__collection {
+    lido__metrics_source *sources; /* one for each worker and database */
+    size_t count;
+} lido__collection;
+
+/* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out. To
+ * be freed by lido__collection_free; the names are the manager's, and stay. */
+bool lido__collect_manager(lido_manager *manager, lido__collection *collection);
+/* Of one engine, which must be there as long. */
+bool lido__collect_engine(lido_engine *engine, lido__collection *collection);
+void lido__collection_free(lido__collection *collection);
+
+#endif
