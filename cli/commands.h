@@ -9,5 +9,6 @@ exit_status check_command(int argc, char **argv);
 exit_status query_command(int argc, char **argv);
 exit_status schema_command(int argc, char **argv);
 exit_status seed_command(int argc, char **argv);
+exit_status top_command(int argc, char **argv);
 
 #endif

@@ -9,6 +9,7 @@ _lido() {
         'query:run one statement and print its rows'
         'schema:print, make, compare or drop the tables of models'
         'seed:put the rows of a folder of files into their tables'
+        'top:show what a running application does, live'
     )
     if ((CURRENT == 2)); then
         _describe command commands
@@ -39,6 +40,10 @@ _lido() {
             '(--check --drop)--create[make the tables that are not there]' \
             '(--create --drop)--check[print what differs]' \
             '(--create --check)--drop[drop the tables, with their rows]' '--help[show help]' '1:URL:'
+        ;;
+    top)
+        _arguments '--interval[seconds between two readings]:number:' '--once[print it once]' \
+            '--json[one JSON object]' '--help[show help]' '1:address:'
         ;;
     seed)
         _arguments '--update[rows that are there become as the files say]' '--help[show help]' '*:folder:_files -/'

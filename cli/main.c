@@ -14,6 +14,7 @@ static const char help[] =
     "       lido query [OPTION…] [URL] SQL [PARAM…]\n"
     "       lido schema --models FILE [OPTION] [URL]\n"
     "       lido seed [OPTION…] [URL] DIR\n"
+    "       lido top [OPTION…] [ADDRESS]\n"
     "       lido COMMAND --help | --help | --version\n"
     "\n"
     "Commands:\n"
@@ -23,6 +24,7 @@ static const char help[] =
     "  query   runs one statement and prints its rows: table, CSV or JSON\n"
     "  schema  prints, makes, compares or drops the tables of models\n"
     "  seed    puts the rows of CSV and JSON files into their tables, once\n"
+    "  top     shows what a running application does, live\n"
     "\n"
     "URL: sqlite:///items.db, sqlite:////srv/items.db or\n"
     "     postgresql://user@host:5432/name?sslmode=require\n"
@@ -53,13 +55,15 @@ static exit_status run(int argc, char **argv) {
         return schema_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "seed") == 0)
         return seed_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "top") == 0)
+        return top_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return print_help(stdout);
     if (strcmp(argv[1], "--version") == 0) {
         printf("lido %s\n", lido_version());
         return EXIT_DONE;
     }
-    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query, schema and seed",
+    return report_usage("lido", "'%s' is not a command; the commands are bench, check, query, schema, seed and top",
                         argv[1]);
 }
 

@@ -60,6 +60,21 @@ size_t screen_width(const char *text) {
     return width;
 }
 
+size_t screen_fit(const char *text, size_t columns, size_t *width) {
+    const char *at = text;
+    *width = 0;
+    while (*at != '\0') {
+        wchar_t character = 0;
+        size_t size = next_character(at, &character);
+        size_t wide = (size_t)wcwidth(character);
+        if (*width + wide > columns)
+            break;
+        *width += wide;
+        at += size;
+    }
+    return (size_t)(at - text);
+}
+
 size_t screen_columns(FILE *stream) {
     struct winsize window;
     int descriptor = fileno(stream);

@@ -12,6 +12,9 @@ size_t screen_write(const char *text, FILE *stream);
 /* The width of a text that screen_write made. */
 size_t screen_width(const char *text);
 
+/* How many bytes of such a text fit into so many columns; how many columns these take is put into *width. */
+size_t screen_fit(const char *text, size_t columns, size_t *width);
+
 /* Columns of the terminal behind `stream`; 0 if there is none. */
 size_t screen_columns(FILE *stream);
 

@@ -709,7 +709,7 @@ class CommandLine(Story):
             self.assert_fails(Run(*arguments), USAGE, f"Try '{help_of} --help'.")
 
     def test_manual_and_completions_know_every_option(self):
-        for command in ("bench", "check", "query", "schema", "seed"):
+        for command in ("bench", "check", "query", "schema", "seed", "top"):
             options = set(re.findall(r"--([a-z-]+)", Run(command, "--help").out))
             self.assertTrue(options)
             for name, form in (
