@@ -82,7 +82,7 @@ static void draw_sums(const view *of) {
     put_rate(of, rates[TOP_READS] + rates[TOP_WRITES] + rates[TOP_OTHERS], CANVAS_PLAIN, "statements/s");
     put_rate(of, rates[TOP_COMMITTED], CANVAS_PLAIN, "committed/s");
     put_rate(of, rates[TOP_FAILED], CANVAS_ALARM, "failed/s");
-    put_rate(of, rates[TOP_ROLLED_BACK], CANVAS_NOTICE, "rolled back/s");
+    put_rate(of, rates[TOP_ROLLED_BACK], CANVAS_PLAIN, "rolled back/s");
     if (rates[TOP_UNKNOWN] > 0)
         put_rate(of, rates[TOP_UNKNOWN], CANVAS_ALARM, "unknown/s");
     if (rates[TOP_RETRIED] > 0)
@@ -119,12 +119,12 @@ static void heading(const view *of, size_t width, const char *text) {
 
 static void number(const view *of, canvas_style style, size_t width, int64_t value) {
     char text[FIGURE_SIZE];
-    canvas_right(of->page, value > 0 ? style : CANVAS_PLAIN, width, figure_number(value, text));
+    canvas_right(of->page, value > 0 ? style : CANVAS_FAINT, width, figure_number(value, text));
 }
 
 static void rate(const view *of, canvas_style style, size_t width, double value) {
     char text[FIGURE_SIZE];
-    canvas_right(of->page, value > 0 ? style : CANVAS_PLAIN, width, figure_rate(value, text));
+    canvas_right(of->page, value > 0 ? style : CANVAS_FAINT, width, figure_rate(value, text));
 }
 
 /* ---- Workers ---- */
@@ -132,7 +132,7 @@ static void rate(const view *of, canvas_style style, size_t width, double value)
 static void draw_worker(const view *of, const top_worker *worker) {
     char age[FIGURE_SIZE];
     bool ready = strcmp(worker->state, "ready") == 0;
-    number(of, CANVAS_PLAIN, 6, worker->number);
+    canvas_format(of->page, CANVAS_PLAIN, "%6" PRId64, worker->number);
     number(of, CANVAS_PLAIN, 9, worker->process);
     canvas_put(of->page, CANVAS_PLAIN, "  ");
     canvas_left(of->page, ready ? CANVAS_GOOD : CANVAS_NOTICE, 10, worker->state);
@@ -170,7 +170,7 @@ static void draw_bar(const view *of, const top_pool *pool) {
 static void draw_pool(const view *of, const top_pool *pool) {
     canvas_left(of->page, pool->down ? CANVAS_ALARM : CANVAS_PLAIN, of->name_width, pool->name);
     if (has_workers(of))
-        number(of, CANVAS_PLAIN, 8, pool->worker);
+        canvas_format(of->page, CANVAS_PLAIN, "%8" PRId64, pool->worker);
     if (has_bars(of))
         draw_bar(of, pool);
     number(of, CANVAS_PLAIN, 7, pool->used);
@@ -278,7 +278,7 @@ static void draw_holder(const view *of, const top_holder *holder) {
     canvas_put(of->page, CANVAS_PLAIN, "  ");
     canvas_left(of->page, CANVAS_PLAIN, of->name_width, holder->pool->name);
     if (has_workers(of))
-        number(of, CANVAS_PLAIN, 8, holder->pool->worker);
+        canvas_format(of->page, CANVAS_PLAIN, "%8" PRId64, holder->pool->worker);
     snprintf(text, sizeof text, "%.*s:%" PRId64, 128, holder->file, holder->line);
     canvas_put(of->page, CANVAS_PLAIN, "  ");
     canvas_left(of->page, CANVAS_PLAIN, PLACE_WIDTH, end_of(text, PLACE_WIDTH));
