@@ -4,6 +4,16 @@
 
 #include "top_reading.h"
 
+enum { TOP_COSTS_MOST = 200 };
+
+/* What a statement has cost in the time of `lasted`. */
+typedef struct top_cost {
+    const top_statement *statement;
+    int64_t count;
+    int64_t failed;
+    double total_us;
+} top_cost;
+
 typedef struct top_figures {
     const char *address;
     const top_reading *now;
@@ -12,6 +22,8 @@ typedef struct top_figures {
     double rates[TOP_COUNTS];           /* of all pools, per second */
     double lasted;                      /* what `durations` are of, in seconds; 0: since the application started */
     top_durations durations[TOP_KINDS]; /* of all pools */
+    size_t cost_count;                  /* the highest first; without those that were not run */
+    top_cost costs[TOP_COSTS_MOST];
 } top_figures;
 
 /* `before`: the reading for the rates; `first`: the one that durations count from. Either may be NULL. The readings

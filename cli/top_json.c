@@ -45,6 +45,15 @@ static json_t *holder_json(const top_holder *holder) {
                      optional(holder->pool->worker), "statement", holder->statement);
 }
 
+static json_t *statement_json(const top_cost *cost) {
+    const top_statement *statement = cost->statement;
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:s}", "pool", statement->pool, "kind",
+                     statement->kind, "fingerprint", statement->fingerprint, "count", (json_int_t)cost->count, "failed",
+                     (json_int_t)cost->failed, "total_ms", cost->total_us / 1e3, "p50_since_start_ms",
+                     statement->p50_us / 1e3, "p99_since_start_ms", statement->p99_us / 1e3, "longest_since_start_ms",
+                     statement->longest_us / 1e3, "text", statement->text);
+}
+
 static json_t *duration_json(const top_durations *of) {
     if (of->bucket_count == 0)
         return json_null();
@@ -73,18 +82,21 @@ bool top_json_print(const top_figures *figures, const top_durations *total, FILE
     json_t *workers = json_array();
     json_t *pools = json_array();
     json_t *holders = json_array();
+    json_t *statements = json_array();
     for (size_t i = 0; i < now->worker_count; i++)
         workers = add(workers, worker_json(&now->workers[i]));
     for (size_t i = 0; i < now->pool_count; i++)
         pools = add(pools, pool_json(figures, &now->pools[i]));
     for (size_t i = 0; i < now->holder_count; i++)
         holders = add(holders, holder_json(&now->holders[i]));
+    for (size_t i = 0; i < figures->cost_count; i++)
+        statements = add(statements, statement_json(&figures->costs[i]));
     json_t *object =
-        json_pack("{s:s, s:s, s:I, s:s, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "address", figures->address, "program",
-                  now->program, "process", (json_int_t)now->process, "lido", now->version, "seconds", figures->seconds,
-                  "per_second", figures->before != NULL ? rates_json(figures, NULL) : json_null(), "workers", workers,
-                  "pools", pools, "durations_ms", durations_json(figures->durations), "durations_since_start_ms",
-                  durations_json(total), "holders", holders);
+        json_pack("{s:s, s:s, s:I, s:s, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "address", figures->address,
+                  "program", now->program, "process", (json_int_t)now->process, "lido", now->version, "seconds",
+                  figures->seconds, "per_second", figures->before != NULL ? rates_json(figures, NULL) : json_null(),
+                  "workers", workers, "pools", pools, "durations_ms", durations_json(figures->durations),
+                  "durations_since_start_ms", durations_json(total), "statements", statements, "holders", holders);
     bool made = object != NULL && json_dumpf(object, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0;
     putc('\n', stream);
     json_decref(object);

@@ -15,7 +15,8 @@ const char *const top_count_names[TOP_COUNTS] = {"reads",     "writes",         
                                                  "committed", "rolled_back",     "unknown",  "retried",
                                                  "timeouts",  "failed_connects", "recycled", "invalidated"};
 
-const char *const top_kind_names[TOP_KINDS] = {"read", "write", "other", "commit", "wait", "turn", "use", "connect"};
+const char *const top_kind_names[TOP_KINDS] = {"read", "write", "other", "commit", "wait",
+                                               "turn", "busy",  "use",   "connect"};
 
 /* ---- JSON ---- */
 
@@ -153,6 +154,19 @@ static void read_holders(top_reading *reading, const top_pool *pool, const json_
     }
 }
 
+static void read_statement(top_statement *statement, const json_t *from) {
+    *statement = (top_statement){.pool = text_of(from, "pool"),
+                                 .kind = text_of(from, "kind"),
+                                 .fingerprint = text_of(from, "fingerprint"),
+                                 .text = text_of(from, "text"),
+                                 .count = integer_of(from, "count"),
+                                 .failed = integer_of(from, "failed"),
+                                 .total_us = json_number_value(json_object_get(from, "total_us")),
+                                 .p50_us = json_number_value(json_object_get(from, "p50_us")),
+                                 .p99_us = json_number_value(json_object_get(from, "p99_us")),
+                                 .longest_us = json_number_value(json_object_get(from, "longest_us"))};
+}
+
 static int by_age(const void *left, const void *right) {
     const top_holder *one = left;
     const top_holder *other = right;
@@ -175,10 +189,12 @@ static bool read_parts(top_reading *reading, const json_t *state) {
     const json_t *entry;
     const json_t *workers = json_object_get(state, "workers");
     const json_t *pools = json_object_get(state, "pools");
+    const json_t *statements = json_object_get(state, "statements");
     reading->workers = calloc(json_array_size(workers) + 1, sizeof *reading->workers);
     reading->pools = calloc(json_array_size(pools) + 1, sizeof *reading->pools);
     reading->holders = calloc(count_holders(pools) + 1, sizeof *reading->holders);
-    if (reading->workers == NULL || reading->pools == NULL || reading->holders == NULL)
+    reading->statements = calloc(json_array_size(statements) + 1, sizeof *reading->statements);
+    if (reading->workers == NULL || reading->pools == NULL || reading->holders == NULL || reading->statements == NULL)
         return false;
     json_array_foreach(workers, index, entry) {
         read_worker(&reading->workers[reading->worker_count++], entry);
@@ -187,6 +203,9 @@ static bool read_parts(top_reading *reading, const json_t *state) {
         top_pool *pool = &reading->pools[reading->pool_count++];
         read_pool(reading, pool, entry);
         read_holders(reading, pool, entry);
+    }
+    json_array_foreach(statements, index, entry) {
+        read_statement(&reading->statements[reading->statement_count++], entry);
     }
     qsort(reading->holders, reading->holder_count, sizeof *reading->holders, by_age);
     return true;
@@ -234,6 +253,7 @@ void top_reading_free(top_reading *reading) {
     free(reading->workers);
     free(reading->pools);
     free(reading->holders);
+    free(reading->statements);
     free(reading);
 }
 
@@ -251,5 +271,15 @@ const top_pool *top_pool_before(const top_reading *before, const top_pool *pool)
     for (size_t i = 0; i < before->pool_count; i++)
         if (before->pools[i].worker == pool->worker && strcmp(before->pools[i].name, pool->name) == 0)
             return &before->pools[i];
+    return NULL;
+}
+
+const top_statement *top_statement_before(const top_reading *before, const top_statement *statement) {
+    for (size_t i = 0; i < before->statement_count; i++) {
+        const top_statement *other = &before->statements[i];
+        if (strcmp(other->fingerprint, statement->fingerprint) == 0 && strcmp(other->kind, statement->kind) == 0 &&
+            strcmp(other->pool, statement->pool) == 0)
+            return other;
+    }
     return NULL;
 }

@@ -32,6 +32,7 @@ typedef enum top_kind {
     TOP_COMMIT,
     TOP_WAIT,
     TOP_TURN,
+    TOP_BUSY,
     TOP_USE,
     TOP_CONNECT,
     TOP_KINDS
@@ -85,6 +86,20 @@ typedef struct top_holder {
     const top_pool *pool;
 } top_holder;
 
+/* Of one database, in all workers. */
+typedef struct top_statement {
+    const char *pool; /* its name */
+    const char *kind;
+    const char *fingerprint;
+    const char *text;
+    int64_t count;
+    int64_t failed;
+    double total_us;
+    double p50_us; /* these since the start */
+    double p99_us;
+    double longest_us;
+} top_statement;
+
 typedef struct top_reading {
     void *json; /* owns all texts */
     const char *program;
@@ -97,6 +112,8 @@ typedef struct top_reading {
     top_pool *pools;
     size_t holder_count; /* the oldest first */
     top_holder *holders;
+    size_t statement_count;
+    top_statement *statements;
     top_durations durations[TOP_KINDS]; /* of all pools */
 } top_reading;
 
@@ -112,6 +129,9 @@ bool top_reading_follows(const top_reading *now, const top_reading *before);
 double top_reading_seconds(const top_reading *now, const top_reading *before);
 /* The pool of before that this one was; NULL: there was none. */
 const top_pool *top_pool_before(const top_reading *before, const top_pool *pool);
+
+/* The statement of before that this one was; NULL: there was none. */
+const top_statement *top_statement_before(const top_reading *before, const top_statement *statement);
 
 /* How often; an estimate where only a sample is measured. */
 int64_t top_durations_count(const top_durations *of);

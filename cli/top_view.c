@@ -17,10 +17,11 @@ enum {
     LONG_HELD_MS = 5 * 1000,
     TOO_LONG_HELD_MS = 60 * 1000,
     PART_LEAST = 3,
+    STATEMENTS_SHOWN = 20,
     PLACE_WIDTH = 22
 };
 
-typedef enum part_index { WORKERS, POOLS, DURATIONS, HOLDERS, PARTS } part_index;
+typedef enum part_index { WORKERS, POOLS, DURATIONS, STATEMENTS, HOLDERS, PARTS } part_index;
 
 typedef struct view {
     canvas *page;
@@ -217,6 +218,7 @@ static const char *const kind_titles[TOP_KINDS] = {"read",
                                                    "commit",
                                                    "wait for a connection",
                                                    "wait for the turn to write",
+                                                   "wait for a file's lock",
                                                    "use of a connection",
                                                    "connect"};
 
@@ -259,6 +261,55 @@ static void draw_durations(const view *of) {
     }
     end_part(of, DURATIONS,
              of->lines[DURATIONS] < of->wanted[DURATIONS] ? of->lines[DURATIONS] - 1 : of->wanted[DURATIONS]);
+}
+
+/* ---- Statements ---- */
+
+/* Where there are several databases, which of them it was. */
+static bool has_names(const view *of) {
+    const top_reading *now = of->figures->now;
+    for (size_t i = 1; i < now->pool_count; i++)
+        if (strcmp(now->pools[i].name, now->pools[0].name) != 0)
+            return true;
+    return false;
+}
+
+static void draw_statement(const view *of, const top_cost *cost) {
+    char text[FIGURE_SIZE];
+    double lasted = of->figures->lasted;
+    canvas_right(of->page, CANVAS_PLAIN, 9, figure_duration_ns(cost->total_us * 1e3 / (lasted > 0 ? lasted : 1), text));
+    if (lasted > 0)
+        rate(of, CANVAS_PLAIN, 12, (double)cost->count / lasted);
+    else
+        number(of, CANVAS_PLAIN, 12, cost->count);
+    rate(of, CANVAS_ALARM, 9, lasted > 0 ? (double)cost->failed / lasted : (double)cost->failed);
+    double average = cost->count > 0 ? cost->total_us * 1e3 / (double)cost->count : 0;
+    canvas_right(of->page, CANVAS_PLAIN, 10, figure_duration_ns(average, text));
+    canvas_right(of->page, CANVAS_PLAIN, 10, figure_duration_ns(cost->statement->p99_us * 1e3, text));
+    canvas_put(of->page, CANVAS_PLAIN, "  ");
+    if (has_names(of))
+        canvas_left(of->page, CANVAS_PLAIN, of->name_width + 2, cost->statement->pool);
+    canvas_put(of->page, CANVAS_PLAIN, cost->statement->text);
+    canvas_end_line(of->page);
+}
+
+static void draw_statements(const view *of) {
+    size_t shown;
+    bool part = of->figures->lasted > 0;
+    if (!begin_part(of, STATEMENTS, part ? "   TIME/s" : "     TIME", &shown))
+        return;
+    heading(of, 12, part ? "PER SECOND" : "COUNT");
+    heading(of, 9, part ? "FAILED/s" : "FAILED");
+    heading(of, 10, "MEAN");
+    heading(of, 10, "P99");
+    canvas_put(of->page, CANVAS_PLAIN, "  ");
+    if (has_names(of))
+        canvas_left(of->page, CANVAS_HEADING, of->name_width + 2, "POOL");
+    canvas_put(of->page, CANVAS_HEADING, "SLOWEST STATEMENTS");
+    canvas_end_line(of->page);
+    for (size_t i = 0; i < shown; i++)
+        draw_statement(of, &of->figures->costs[i]);
+    end_part(of, STATEMENTS, shown);
 }
 
 /* ---- Holders ---- */
@@ -311,6 +362,7 @@ static void want(view *of) {
     of->wanted[WORKERS] = now->worker_count;
     of->wanted[POOLS] = now->pool_count;
     of->wanted[HOLDERS] = now->holder_count;
+    of->wanted[STATEMENTS] = of->figures->cost_count < STATEMENTS_SHOWN ? of->figures->cost_count : STATEMENTS_SHOWN;
     for (int kind = 0; kind < TOP_KINDS; kind++)
         of->wanted[DURATIONS] += of->figures->durations[kind].bucket_count > 0;
     of->name_width = NAME_LEAST;
@@ -359,5 +411,6 @@ void top_view_draw(canvas *page, const top_figures *figures, const char *clock, 
     draw_workers(&of);
     draw_pools(&of);
     draw_durations(&of);
+    draw_statements(&of);
     draw_holders(&of);
 }

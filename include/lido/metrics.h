@@ -113,7 +113,7 @@ LIDO_API lido_status lido_manager_metrics_write(lido_manager *manager, lido_metr
 /* ---- An address that answers ---- */
 
 /* A thread that answers HTTP requests on an address: GET /metrics with what lido_metrics_write writes, and GET /state
- * with what `lido top` shows, in JSON; the texts of statements are in it, values of parameters are not. */
+ * with what `lido top` shows, in JSON; the texts of statements are in both, values are not. */
 typedef struct lido_metrics_server lido_metrics_server;
 
 /* Begins to answer. `where`: "127.0.0.1:9090", "[::1]:9090", "localhost:9090", "unix:/run/items.metrics", whose file

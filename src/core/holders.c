@@ -9,10 +9,6 @@
 
 enum { TRIES_MOST = 100 };
 
-static bool is_blank(char character) {
-    return character == ' ' || (character >= '\t' && character <= '\r');
-}
-
 /* Not in the middle of a character. */
 static void cut(char *text, size_t length) {
     while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
@@ -21,23 +17,14 @@ static void cut(char *text, size_t length) {
 }
 
 void lido__holder_describe(lido__holder_entry *holder, const char *file, const char *statement) {
-    size_t used = 0;
     size_t length = strlen(file);
     if (length >= sizeof holder->file)
         file += length - (sizeof holder->file - 1);
     memset(holder->file, 0, sizeof holder->file);
     memset(holder->statement, 0, sizeof holder->statement);
     memcpy(holder->file, file, strlen(file));
-    while (is_blank(*statement))
-        statement++;
-    for (; *statement != '\0' && used < sizeof holder->statement; statement++) {
-        if (!is_blank(*statement))
-            holder->statement[used++] = *statement;
-        else if (!is_blank(statement[1]) && statement[1] != '\0')
-            holder->statement[used++] = ' ';
-    }
-    if (used == sizeof holder->statement)
-        cut(holder->statement, used - 1);
+    memcpy(holder->statement, statement, strnlen(statement, sizeof holder->statement));
+    cut(holder->statement, sizeof holder->statement - 1);
 }
 
 void lido__holders_add(lido__holders *holders, const lido__holder_entry *holder) {

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LIDO__HOLDERS_MOST = 8, LIDO__HOLDER_FILE = 64, LIDO__HOLDER_STATEMENT = 176 };
+enum { LIDO__HOLDERS_MOST = 8, LIDO__HOLDER_FILE = 64, LIDO__HOLDER_STATEMENT = 208 };
 
 /* A multiple of eight bytes, for it is copied by words. */
 typedef struct lido__holder_entry {
     int64_t held_us; /* when it was written down */
     int64_t line;
     char file[LIDO__HOLDER_FILE];           /* the end of its name */
-    char statement[LIDO__HOLDER_STATEMENT]; /* what ran last, cut; "": nothing did. No parameter's value is in it */
+    char statement[LIDO__HOLDER_STATEMENT]; /* what ran last, without values; "": nothing did */
 } lido__holder_entry;
 
 /* The oldest first. */
@@ -35,7 +35,7 @@ typedef struct lido__holder_board {
     atomic_uint_fast64_t words[LIDO__HOLDERS_MOST][LIDO__HOLDER_WORDS];
 } lido__holder_board;
 
-/* Puts the texts in, as much as there is room for; blanks and ends of line in the statement become one blank. */
+/* Puts the texts in, as much as there is room for; `statement` is a normal text (sql/fingerprint.h). */
 void lido__holder_describe(lido__holder_entry *holder, const char *file, const char *statement);
 /* Puts one into its place, and the newest out where there are too many. */
 void lido__holders_add(lido__holders *holders, const lido__holder_entry *holder);

@@ -48,7 +48,7 @@ static void publish_holders(lido__pool *head) {
         size_t count = lido__pool_read_holders(pool, held, LIDO__HOLDERS_MOST);
         for (size_t i = 0; i < count; i++) {
             lido__holder_entry holder = {.held_us = now - held[i].since, .line = held[i].lease.line};
-            lido__holder_describe(&holder, held[i].lease.file, held[i].last != NULL ? held[i].last->text : "");
+            lido__holder_describe(&holder, held[i].lease.file, held[i].last != NULL ? held[i].last->normal : "");
             lido__holders_add(&holders, &holder);
         }
     }

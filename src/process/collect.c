@@ -87,7 +87,36 @@ bool lido__collect_engine(lido_engine *engine, lido__collection *collection) {
     return true;
 }
 
+/* Sources of one database have one name, and the first worker's come first. */
+static size_t count_databases(const lido__collection *collection) {
+    size_t count = 0;
+    while (count < collection->count && collection->sources[count].worker == collection->sources[0].worker)
+        count++;
+    return count;
+}
+
+void lido__collect_manager_statements(lido_manager *manager, lido__collection *collection) {
+    size_t databases = count_databases(collection);
+    collection->statements = databases > 0 ? calloc(databases, sizeof *collection->statements) : NULL;
+    for (size_t i = 0; i < databases && collection->statements != NULL; i++) {
+        lido__collected_statements *to = &collection->statements[collection->statement_count++];
+        to->pool = collection->sources[i].pool;
+        to->count = lido_manager_stats_statements(manager, to->pool, to->of, LIDO__STATEMENTS_COLLECTED);
+    }
+}
+
+void lido__collect_engine_statements(lido_engine *engine, lido__collection *collection) {
+    collection->statements = collection->count > 0 ? calloc(1, sizeof *collection->statements) : NULL;
+    if (collection->statements == NULL)
+        return;
+    collection->statement_count = 1;
+    collection->statements->pool = collection->sources->pool;
+    collection->statements->count =
+        lido_stats_statements(engine, collection->statements->of, LIDO__STATEMENTS_COLLECTED);
+}
+
 void lido__collection_free(lido__collection *collection) {
+    free(collection->statements);
     free(collection->sources);
     *collection = (lido__collection){.count = 0};
 }

@@ -6,9 +6,20 @@
 #include "core/metrics_write.h"
 #include "process/manager.h"
 
+enum { LIDO__STATEMENTS_COLLECTED = 100 };
+
+/* Of one database: those statements that took the most time, of all workers together. */
+typedef struct lido__collected_statements {
+    const char *pool; /* as in lido__metrics_source */
+    size_t count;
+    lido_statement_stats of[LIDO__STATEMENTS_COLLECTED];
+} lido__collected_statements;
+
 typedef struct lido__collection {
     lido__metrics_source *sources; /* one for each worker and database */
     size_t count;
+    lido__collected_statements *statements; /* one for each database; NULL: they were not collected */
+    size_t statement_count;
 } lido__collection;
 
 /* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out. To
@@ -16,6 +27,9 @@ typedef struct lido__collection {
 bool lido__collect_manager(lido_manager *manager, lido__collection *collection);
 /* Of one engine, which must be there as long. */
 bool lido__collect_engine(lido_engine *engine, lido__collection *collection);
+/* The statements besides, of what was collected; none if memory runs out. */
+void lido__collect_manager_statements(lido_manager *manager, lido__collection *collection);
+void lido__collect_engine_statements(lido_engine *engine, lido__collection *collection);
 void lido__collection_free(lido__collection *collection);
 
 #endif

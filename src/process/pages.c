@@ -34,11 +34,14 @@ bool lido__page_state(lido_manager *manager, const lido__worker_state *workers, 
     lido__collection collection = {.count = 0};
     if (manager != NULL)
         lido__collect_manager(manager, &collection);
+    if (collection.count > 0)
+        lido__collect_manager_statements(manager, &collection);
     return write_state(&collection, workers, count, body);
 }
 
 bool lido__page_engine_state(lido_engine *engine, lido__buffer *body) {
     lido__collection collection;
-    lido__collect_engine(engine, &collection);
+    if (lido__collect_engine(engine, &collection))
+        lido__collect_engine_statements(engine, &collection);
     return write_state(&collection, NULL, 0, body);
 }

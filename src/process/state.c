@@ -3,6 +3,7 @@
 #include "process/state.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -27,12 +28,15 @@ static const named_index events[] = {{"retried", LIDO__COUNT_RETRIED},
                                      {"timeouts", LIDO__COUNT_TIMEOUTS},
                                      {"failed_connects", LIDO__COUNT_FAILED_CONNECTS},
                                      {"recycled", LIDO__COUNT_RECYCLED},
-                                     {"invalidated", LIDO__COUNT_INVALIDATED}};
+                                     {"invalidated", LIDO__COUNT_INVALIDATED},
+                                     {"lane_statements", LIDO__COUNT_LANE_STATEMENTS},
+                                     {"lane_batches", LIDO__COUNT_LANE_BATCHES},
+                                     {"lane_reruns", LIDO__COUNT_LANE_RERUNS}};
 
-static const named_index durations[] = {{"read", LIDO__DURATION_READ},   {"write", LIDO__DURATION_WRITE},
-                                        {"other", LIDO__DURATION_OTHER}, {"commit", LIDO__DURATION_COMMIT},
-                                        {"wait", LIDO__DURATION_WAIT},   {"turn", LIDO__DURATION_TURN},
-                                        {"use", LIDO__DURATION_USE},     {"connect", LIDO__DURATION_CONNECT}};
+static const named_index durations[] = {
+    {"read", LIDO__DURATION_READ},     {"write", LIDO__DURATION_WRITE}, {"other", LIDO__DURATION_OTHER},
+    {"commit", LIDO__DURATION_COMMIT}, {"wait", LIDO__DURATION_WAIT},   {"turn", LIDO__DURATION_TURN},
+    {"busy", LIDO__DURATION_BUSY},     {"use", LIDO__DURATION_USE},     {"connect", LIDO__DURATION_CONNECT}};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -107,6 +111,27 @@ static json_t *pool_json(const lido__metrics_source *source) {
                      counts_json(read), "durations", durations_json(read), "holders", holders_json(&read->holders));
 }
 
+/* ---- Statements ---- */
+
+static json_t *statement_json(const char *pool, const lido_statement_stats *statement) {
+    return json_pack("{s:o, s:s, s:o, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:o}", "pool", text_json(pool), "kind",
+                     lido_statement_kind_name(statement->kind), "fingerprint",
+                     json_sprintf("%016" PRIx64, statement->fingerprint), "count", (json_int_t)statement->count,
+                     "failed", (json_int_t)statement->failed, "total_us", statement->total_us, "p50_us",
+                     statement->took.p50_us, "p90_us", statement->took.p90_us, "p99_us", statement->took.p99_us,
+                     "longest_us", statement->took.longest_us, "text", text_json(statement->text));
+}
+
+static json_t *statements_json(const lido__collection *collection) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < collection->statement_count; i++) {
+        const lido__collected_statements *from = &collection->statements[i];
+        for (size_t j = 0; j < from->count; j++)
+            json_array_append_new(array, statement_json(from->pool, &from->of[j]));
+    }
+    return array;
+}
+
 /* ---- The whole ---- */
 
 static json_t *workers_json(const lido__state *state) {
@@ -138,10 +163,10 @@ static int append(const char *text, size_t size, void *user) {
 
 bool lido__state_write(const lido__state *state, lido__buffer *out) {
     int64_t now = lido__clock_now_us();
-    json_t *object =
-        json_pack("{s:i, s:s, s:o, s:i, s:I, s:o, s:o}", "lido_state", LIDO__STATE_VERSION, "version", lido_version(),
-                  "program", text_json(program_invocation_short_name), "process", (int)getpid(), "now_us",
-                  (json_int_t)now, "workers", workers_json(state), "pools", pools_json(state->collection));
+    json_t *object = json_pack("{s:i, s:s, s:o, s:i, s:I, s:o, s:o, s:o}", "lido_state", LIDO__STATE_VERSION, "version",
+                               lido_version(), "program", text_json(program_invocation_short_name), "process",
+                               (int)getpid(), "now_us", (json_int_t)now, "workers", workers_json(state), "pools",
+                               pools_json(state->collection), "statements", statements_json(state->collection));
     if (object == NULL)
         return false;
     int dumped = json_dump_callback(object, append, out, JSON_COMPACT);

@@ -19,19 +19,6 @@ static lido__holder_entry entry_of(int64_t held_us, const char *statement) {
     return entry;
 }
 
-static void expect_statement(const char *statement, const char *wanted) {
-    lido__holder_entry entry = entry_of(1, statement);
-    assert_string_equal(entry.statement, wanted);
-}
-
-static void test_blanks_are_folded(void **state) {
-    (void)state;
-    expect_statement("", "");
-    expect_statement("  \n ", "");
-    expect_statement("SELECT 1", "SELECT 1");
-    expect_statement("\n  SELECT a,\n\t  b\r\n  FROM t \n", "SELECT a, b FROM t");
-}
-
 static void test_long_texts_are_cut(void **state) {
     (void)state;
     char text[400];
@@ -121,7 +108,6 @@ static void test_a_board_that_was_left_half_written(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blanks_are_folded),
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_those_who_held_longest_stay),
         cmocka_unit_test(test_what_is_read_was_written_together),
