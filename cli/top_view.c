@@ -28,6 +28,7 @@ typedef struct view {
     const top_figures *figures;
     size_t wanted[PARTS]; /* lines */
     size_t lines[PARTS];  /* what there is room for */
+    bool spaced;          /* there is a blank line before each */
     size_t name_width;    /* of pools */
 } view;
 
@@ -97,18 +98,25 @@ static void draw_sums(const view *of) {
 
 /* ---- Parts ---- */
 
-/* How many of its lines are drawn; false: there is no room for it, or nothing in it. */
-static bool begin_part(const view *of, part_index part, const char *format, size_t *shown) {
-    *shown = of->lines[part] < of->wanted[part] ? of->lines[part] - 1 : of->wanted[part];
+/* The last line of a part that was cut tells so; if it has but one, that is one of its own. */
+static size_t shown_lines(const view *of, part_index part) {
+    return of->lines[part] < of->wanted[part] && of->lines[part] > 1 ? of->lines[part] - 1 : of->lines[part];
+}
+
+/* How many of its lines are drawn; false: there is nothing in it. */
+static bool begin_part(const view *of, part_index part, const char *title, size_t *shown) {
+    *shown = shown_lines(of, part);
     if (of->lines[part] == 0)
         return false;
-    canvas_end_line(of->page);
-    canvas_put(of->page, CANVAS_HEADING, format);
+    if (of->spaced)
+        canvas_end_line(of->page);
+    canvas_put(of->page, CANVAS_HEADING, title);
     return true;
 }
 
-static void end_part(const view *of, part_index part, size_t shown) {
-    if (shown == of->wanted[part])
+static void end_part(const view *of, part_index part) {
+    size_t shown = shown_lines(of, part);
+    if (shown == of->lines[part])
         return;
     canvas_format(of->page, CANVAS_FAINT, "and %zu more", of->wanted[part] - shown);
     canvas_end_line(of->page);
@@ -154,7 +162,7 @@ static void draw_workers(const view *of) {
     canvas_end_line(of->page);
     for (size_t i = 0; i < shown; i++)
         draw_worker(of, &of->figures->now->workers[i]);
-    end_part(of, WORKERS, shown);
+    end_part(of, WORKERS);
 }
 
 /* ---- Pools ---- */
@@ -207,7 +215,7 @@ static void draw_pools(const view *of) {
     canvas_end_line(of->page);
     for (size_t i = 0; i < shown; i++)
         draw_pool(of, &of->figures->now->pools[i]);
-    end_part(of, POOLS, shown);
+    end_part(of, POOLS);
 }
 
 /* ---- Durations ---- */
@@ -259,8 +267,7 @@ static void draw_durations(const view *of) {
         draw_duration(of, kind_titles[kind], durations);
         shown--;
     }
-    end_part(of, DURATIONS,
-             of->lines[DURATIONS] < of->wanted[DURATIONS] ? of->lines[DURATIONS] - 1 : of->wanted[DURATIONS]);
+    end_part(of, DURATIONS);
 }
 
 /* ---- Statements ---- */
@@ -309,7 +316,7 @@ static void draw_statements(const view *of) {
     canvas_end_line(of->page);
     for (size_t i = 0; i < shown; i++)
         draw_statement(of, &of->figures->costs[i]);
-    end_part(of, STATEMENTS, shown);
+    end_part(of, STATEMENTS);
 }
 
 /* ---- Holders ---- */
@@ -352,7 +359,7 @@ static void draw_holders(const view *of) {
     canvas_end_line(of->page);
     for (size_t i = 0; i < shown; i++)
         draw_holder(of, &of->figures->now->holders[i]);
-    end_part(of, HOLDERS, shown);
+    end_part(of, HOLDERS);
 }
 
 /* ---- The page ---- */
@@ -383,19 +390,28 @@ static int longest_part(const view *of, size_t least) {
     return longest;
 }
 
-/* Each part has a blank line and a heading besides. */
-static void share_rows(view *of) {
+/* Whether the page has room for all parts, cut to `least` lines where they must be. Each has a heading besides. */
+static bool share(view *of, size_t least, bool spaced) {
     size_t room = canvas_rows_left(of->page);
     size_t needed = 0;
     int part;
+    of->spaced = spaced;
     for (part = 0; part < PARTS; part++) {
         of->lines[part] = of->wanted[part];
-        needed += of->wanted[part] > 0 ? of->wanted[part] + 2 : 0;
+        needed += of->wanted[part] > 0 ? of->wanted[part] + 1 + spaced : 0;
     }
-    while (needed > room && (part = longest_part(of, PART_LEAST)) != PARTS) {
+    while (needed > room && (part = longest_part(of, least)) != PARTS) {
         of->lines[part]--;
         needed--;
     }
+    return needed <= room;
+}
+
+/* On a low screen the blank lines go first. */
+static void share_rows(view *of) {
+    if (!share(of, PART_LEAST, true))
+        for (size_t least = PART_LEAST; !share(of, least, false) && least > 1; least--)
+            ;
 }
 
 void top_view_draw(canvas *page, const top_figures *figures, const char *clock, const char *trouble) {

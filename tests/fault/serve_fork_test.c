@@ -185,7 +185,7 @@ static void test_who_holds_a_connection_in_a_worker(void **state) {
     }
     assert_non_null(found);
     assert_non_null(strstr(found, "service.h\""));
-    assert_non_null(strstr(found, "INSERT INTO requests (process) VALUES (?)"));
+    assert_non_null(strstr(found, "INSERT INTO requests(process) VALUES (?)"));
     kill(holder, SIGKILL); /* the dead hold nothing */
     for (int tries = 0; tries < 500 && found != NULL; tries++) {
         pause_ms(20);

@@ -84,7 +84,7 @@ static void test_the_state_names_who_holds_a_connection(void **state) {
     lido_metrics_server *server = serve_surely(where_unix);
     lido_session *db = lido_session_open(engine, NULL);
     int line = __LINE__ + 1;
-    lido_query_value(db, "SELECT  count(*)\n FROM items WHERE name <> ?", "a secret value");
+    lido_query_value(db, "SELECT  count(*)\n FROM items WHERE name <> ? AND name <> 'a literal'", "a secret value");
     scrape(where_unix, "/state", &answer);
     assert_int_equal(answer.status, 200);
     assert_non_null(strstr(answer.text, "Content-Type: application/json"));
@@ -94,8 +94,9 @@ static void test_the_state_names_who_holds_a_connection(void **state) {
     assert_non_null(holders);
     assert_non_null(strstr(holders, "serve_test.c\""));
     assert_int_equal(scrape_number(holders, "line"), line);
-    assert_non_null(strstr(holders, "SELECT count(*) FROM items WHERE name <> ?"));
+    assert_non_null(strstr(holders, "SELECT count(*) FROM items WHERE name <> ? AND name <> ?"));
     assert_null(strstr(answer.body, "a secret value"));
+    assert_null(strstr(answer.body, "a literal"));
     lido_session_close(db);
     scrape(where_unix, "/state", &answer);
     assert_non_null(strstr(answer.body, "\"holders\":[]"));
@@ -165,6 +166,25 @@ static void test_a_manager(void **state) {
     assert_int_equal(lido_manager_close_worker(manager, 1000, &error), LIDO_OK);
     scrape(where_unix, "/metrics", &answer);
     assert_int_equal(answer.status, 503);
+    lido_metrics_server_close(server);
+}
+
+static void test_the_state_has_the_statements(void **state) {
+    (void)state;
+    lido_metrics_server *server = serve_surely(where_unix);
+    for (int i = 0; i < 3; i++)
+        run_surely(engine, "INSERT INTO items (name) VALUES ('lamp')");
+    scrape(where_unix, "/state", &answer);
+    const char *statements = strstr(answer.body, "\"statements\":[{\"pool\":\"sqlite://\"");
+    assert_non_null(statements);
+    const char *text_member = strstr(statements, "\"text\":\"INSERT INTO items(name) VALUES (?)\"");
+    assert_non_null(text_member);
+    const char *entry = text_member;
+    while (*entry != '{')
+        entry--;
+    assert_int_equal(scrape_number(entry, "count"), 3);
+    assert_int_equal(scrape_number(entry, "failed"), 0);
+    assert_null(strstr(answer.body, "lamp"));
     lido_metrics_server_close(server);
 }
 
@@ -359,6 +379,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_scraper_reads_what_was_run),
         TEST(test_the_state_names_who_holds_a_connection),
+        TEST(test_the_state_has_the_statements),
         TEST(test_other_pages_and_methods),
         TEST(test_without_metrics),
         TEST(test_a_manager),

@@ -176,6 +176,7 @@ class Once(Top):
         self.assertRegex(run.out, r"(?m)^default +0( +\d+){4}( +[\d.]+){4}$")
         self.assertRegex(run.out, r"(?m)^HOW LONG, SINCE THE START +COUNT +P50")
         self.assertRegex(run.out, r"(?m)^write +\d+( +[\d.]+ (ns|µs|ms|s)){4}$")
+        self.assertRegex(run.out, r"(?m)^ +TIME +COUNT +FAILED +MEAN +P99  SLOWEST STATEMENTS$")
         self.assertRegex(run.lines[-1], r"^The rates are those of the last \d+\.\d s\.$")
 
     def test_json_for_programs(self):
@@ -195,6 +196,11 @@ class Once(Top):
         self.assertLessEqual(write["p99"], write["longest"])
         self.assertGreaterEqual(state["durations_since_start_ms"]["write"]["count"], write["count"])
         self.assertIsNone(state["durations_ms"]["read"])
+        update = state["statements"][0]
+        self.assertEqual(update["text"], "UPDATE visits SET count = count + ? WHERE id = ? RETURNING count")
+        self.assertEqual((update["kind"], update["failed"], update["pool"]), ("write", 0, "default"))
+        self.assertGreater(update["total_ms"], 0)
+        self.assertLessEqual(update["p99_since_start_ms"], update["longest_since_start_ms"])
 
     def test_what_it_tells_is_true(self):
         service = self.service()
@@ -285,6 +291,7 @@ class Wrong(Top):
             "now_us": "soon",
             "workers": [{"number": "x"}, 3, {}],
             "pools": [7, {}, {"durations": {"read": {"buckets": bucket}}, "holders": [{}, 5], "counts": []}],
+            "statements": [{}, 7, {"text": "SELECT \033[2J", "count": 3, "total_us": "x"}],
         }
         run = self.assert_done(Run("top", "--interval", "0.2", self.answering(json.dumps(state).encode())))
         self.assertNotIn("\033", run.out)
@@ -347,6 +354,8 @@ class OnTerminal(Top):
             r"^HOW LONG, IN THE LAST \d+ s +PER SECOND +P50 +P90 +P99 +LONGEST",
             r"^write +[1-9]\d*( +[\d.]+ (ns|µs|ms|s)){4}$",
             r"^use of a connection +[1-9]",
+            r"^ +TIME/s +PER SECOND +FAILED/s +MEAN +P99  SLOWEST STATEMENTS",
+            r"^ +[\d.]+ [µmn]?s +[1-9]\d* +0 .* UPDATE visits SET count = count \+ \? WHERE id = \? RETURN",
         )
         self.assertLessEqual(max(len(line) for line in screen.splitlines()), 110)
         first = re.search(r"\d\d:\d\d:\d\d", screen).group()
@@ -379,7 +388,7 @@ class OnTerminal(Top):
             service.be_busy(2)
             screen = terminal.expect(
                 r"^ +HELD FOR  POOL +WORKER  TAKEN AT +LAST STATEMENT",
-                r"^ +[2-9]\.\d s  default +\d  \S*/workers\.c:\d+ +UPDATE visits SET count = count \+ 1 WHERE id = 1",
+                r"^ +[2-9]\.\d s  default +\d  \S*/workers\.c:\d+ +UPDATE visits SET count = count \+ \? WHERE id = \?",
             )
             self.assertRegex(screen, r"(?m)^[1-9] in use ")
             other.execute("ROLLBACK")
