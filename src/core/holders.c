@@ -63,7 +63,7 @@ static bool read_board(const lido__holder_board *board, lido__holders *holders) 
         return false;
     holders->count = (size_t)atomic_load_explicit(&board->count, memory_order_acquire);
     for (size_t i = 0; i < holders->count && i < LIDO__HOLDERS_MOST; i++) {
-        uint64_t words[LIDO__HOLDER_WORDS];
+        uint64_t words[LIDO__HOLDER_WORDS] = {0};
         for (size_t word = 0; word < LIDO__HOLDER_WORDS; word++)
             words[word] = atomic_load_explicit(&board->words[i][word], memory_order_acquire);
         memcpy(&holders->of[i], words, sizeof words);
