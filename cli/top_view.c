@@ -321,10 +321,14 @@ static void draw_statements(const view *of) {
 
 /* ---- Holders ---- */
 
-/* Of a place in a program its end tells more. */
+/* Of a place in a program its end tells more; whole folders' names where that is possible. */
 static const char *end_of(const char *text, size_t width) {
     size_t length = strlen(text);
-    return length > width ? text + length - width : text;
+    if (length <= width)
+        return text;
+    const char *end = text + length - width;
+    const char *slash = strchr(end, '/');
+    return slash != NULL ? slash + 1 : end;
 }
 
 static void draw_holder(const view *of, const top_holder *holder) {

@@ -81,8 +81,19 @@ static void add_to_list(lido_metrics_server *server) {
     pthread_mutex_unlock(&servers_lock);
 }
 
-static void take_from_list(lido_metrics_server *server) {
+static void close_descriptors(lido_metrics_server *server) {
+    if (server->stop >= 0)
+        close(server->stop);
+    if (server->both >= 0)
+        close(server->both);
+    lido__endpoint_close(&server->endpoint);
+}
+
+/* Under one lock with the closing: a child that is forked at any moment closes what is open, and no number that is
+ * somebody else's by now. */
+static void end_serving(lido_metrics_server *server) {
     pthread_mutex_lock(&servers_lock);
+    close_descriptors(server);
     *(server->previous != NULL ? &server->previous->next : &servers) = server->next;
     if (server->next != NULL)
         server->next->previous = server->previous;
@@ -143,13 +154,6 @@ static bool watch(int epoll, int descriptor) {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &(struct epoll_event){.events = EPOLLIN}) == 0;
 }
 
-static void close_descriptors(lido_metrics_server *server) {
-    if (server->stop >= 0)
-        close(server->stop);
-    if (server->both >= 0)
-        close(server->both);
-}
-
 /* On the list before the thread runs, for a fork may come at any moment. */
 static bool start(lido_metrics_server *server, lido_error *error) {
     if (!lido__endpoint_open(&server->endpoint, server->where, pages, server, error))
@@ -161,9 +165,7 @@ static bool start(lido_metrics_server *server, lido_error *error) {
         watch(server->both, server->endpoint.events) && start_thread(server))
         return true;
     lido__fault(error, LIDO_ERROR_OTHER, "cannot serve metrics on \"%s\": %s", server->where, lido__errno_text(errno));
-    take_from_list(server);
-    close_descriptors(server);
-    lido__endpoint_close(&server->endpoint);
+    end_serving(server);
     return false;
 }
 
@@ -249,8 +251,6 @@ void lido_metrics_server_close(lido_metrics_server *server) {
         return;
     eventfd_write(server->stop, 1);
     pthread_join(server->thread, NULL);
-    take_from_list(server);
-    close_descriptors(server);
-    lido__endpoint_close(&server->endpoint);
+    end_serving(server);
     free_server(server);
 }
