@@ -66,9 +66,14 @@ static void *ask_on(void *argument) {
     return NULL;
 }
 
-/* Forked at any moment, while it is asked, and while clients wait. */
+extern void __asan_init(void) __attribute__((weak)); /* there under AddressSanitizer */
+
+/* Forked at any moment, while it is asked, and while clients wait. AddressSanitizer's allocator leaves its locks in a
+ * child as they were in the fork: threads that allocate all the while would now and then leave one locked. */
 static void test_children_have_none_of_it(void **state) {
     (void)state;
+    if (&__asan_init != NULL)
+        skip();
     static scrape_answer own;
     pthread_t thread;
     lido_error error;

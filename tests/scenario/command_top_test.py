@@ -332,7 +332,7 @@ class OnTerminal(Top):
 
     def expect_restored(self, terminal):
         """What was there before is there again, and the cursor with it."""
-        terminal.expect(r"^before$", r"^ready> \S*lido top")
+        terminal.expect(r"^before$", r"^ready> \S*lido top", r"^ready>\s*\Z")
         self.assertEqual(terminal.tmux("display-message", "-p", "#{alternate_on} #{cursor_flag}").split(), ["0", "1"])
         wait_for(lambda: self.settings_of(terminal) == self.settings, "the terminal's settings are as before")
         terminal.type("echo after")
