@@ -3,6 +3,13 @@
 
 #include <jansson.h>
 
+static json_t *with_member(json_t *object, const char *name, json_t *value) {
+    if (json_object_set_new(object, name, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *optional(int64_t number) {
     return number >= 0 ? json_integer(number) : json_null();
 }
@@ -10,7 +17,7 @@ static json_t *optional(int64_t number) {
 static json_t *rates_json(const top_figures *figures, const top_pool *pool) {
     json_t *object = json_object();
     for (int count = 0; count < TOP_COUNTS; count++)
-        json_object_set_new(
+        object = with_member(
             object, top_count_names[count],
             json_real(pool != NULL ? top_pool_rate(figures, pool, (top_count)count) : figures->rates[count]));
     return object;
@@ -19,7 +26,7 @@ static json_t *rates_json(const top_figures *figures, const top_pool *pool) {
 static json_t *counts_json(const top_pool *pool) {
     json_t *object = json_object();
     for (int count = 0; count < TOP_COUNTS; count++)
-        json_object_set_new(object, top_count_names[count], json_integer(pool->counts[count]));
+        object = with_member(object, top_count_names[count], json_integer(pool->counts[count]));
     return object;
 }
 
@@ -65,7 +72,7 @@ static json_t *duration_json(const top_durations *of) {
 static json_t *durations_json(const top_durations durations[TOP_KINDS]) {
     json_t *object = json_object();
     for (int kind = 0; kind < TOP_KINDS; kind++)
-        json_object_set_new(object, top_kind_names[kind], duration_json(&durations[kind]));
+        object = with_member(object, top_kind_names[kind], duration_json(&durations[kind]));
     return object;
 }
 

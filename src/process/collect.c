@@ -72,8 +72,7 @@ bool lido__collect_manager(lido_manager *manager, lido__collection *collection) 
     pthread_rwlock_unlock(&manager->lock);
     if (!is_shared)
         read_own(collection, engines);
-    if (collection->count == 0)
-        lido__collection_free(collection);
+    collection->out_of_memory = collection->sources == NULL;
     return collection->count > 0;
 }
 
@@ -81,6 +80,7 @@ bool lido__collect_engine(lido_engine *engine, lido__collection *collection) {
     *collection = (lido__collection){.count = 0};
     if (engine->pool.metrics != NULL)
         collection->sources = calloc(1, sizeof *collection->sources);
+    collection->out_of_memory = engine->pool.metrics != NULL && collection->sources == NULL;
     if (collection->sources == NULL)
         return false;
     read_engine(engine, next_source(collection, engine->config.display, &engine->config, LIDO__NO_WORKER));
@@ -98,6 +98,7 @@ static size_t count_databases(const lido__collection *collection) {
 void lido__collect_manager_statements(lido_manager *manager, lido__collection *collection) {
     size_t databases = count_databases(collection);
     collection->statements = databases > 0 ? calloc(databases, sizeof *collection->statements) : NULL;
+    collection->out_of_memory = databases > 0 && collection->statements == NULL;
     for (size_t i = 0; i < databases && collection->statements != NULL; i++) {
         lido__collected_statements *to = &collection->statements[collection->statement_count++];
         to->pool = collection->sources[i].pool;
@@ -106,7 +107,8 @@ void lido__collect_manager_statements(lido_manager *manager, lido__collection *c
 }
 
 void lido__collect_engine_statements(lido_engine *engine, lido__collection *collection) {
-    collection->statements = collection->count > 0 ? calloc(1, sizeof *collection->statements) : NULL;
+    collection->statements = calloc(1, sizeof *collection->statements);
+    collection->out_of_memory = collection->statements == NULL;
     if (collection->statements == NULL)
         return;
     collection->statement_count = 1;
@@ -123,9 +125,10 @@ void lido__collection_free(lido__collection *collection) {
 
 lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
     lido__collection collection;
-    if (manager == NULL || writer == NULL || !lido__collect_manager(manager, &collection))
+    if (manager == NULL || writer == NULL)
         return LIDO_ERROR;
-    bool written = lido__metrics_write(collection.sources, collection.count, writer, user);
+    bool written = lido__collect_manager(manager, &collection) &&
+                   lido__metrics_write(collection.sources, collection.count, writer, user);
     lido__collection_free(&collection);
     return written ? LIDO_OK : LIDO_ERROR;
 }

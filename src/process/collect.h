@@ -20,14 +20,16 @@ typedef struct lido__collection {
     size_t count;
     lido__collected_statements *statements; /* one for each database; NULL: they were not collected */
     size_t statement_count;
+    bool out_of_memory;
 } lido__collection;
 
-/* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out. To
+/* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out,
+ * which it tells, too. To
  * be freed by lido__collection_free; the names are the manager's, and stay. */
 bool lido__collect_manager(lido_manager *manager, lido__collection *collection);
 /* Of one engine, which must be there as long. */
 bool lido__collect_engine(lido_engine *engine, lido__collection *collection);
-/* The statements besides, of what was collected; none if memory runs out. */
+/* The statements besides, of what was collected. */
 void lido__collect_manager_statements(lido_manager *manager, lido__collection *collection);
 void lido__collect_engine_statements(lido_engine *engine, lido__collection *collection);
 void lido__collection_free(lido__collection *collection);

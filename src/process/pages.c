@@ -2,13 +2,17 @@
 #include "process/pages.h"
 
 static bool append(const char *text, size_t size, void *user) {
-    lido__buffer_append(user, text, size);
-    return true;
+    lido__buffer *body = user;
+    lido__buffer_append(body, text, size);
+    return !body->out_of_memory;
 }
 
-/* A page that is not there says why in text. */
+/* A page that is not there says why in text, unless memory ran out. */
 static bool tell_nothing(lido__buffer *body) {
+    bool ran_out = body->out_of_memory;
     lido__buffer_clear(body);
+    if (ran_out)
+        return false;
     lido__buffer_text(body, "There are no metrics: no database is open, or the setting metrics is off.\n");
     return false;
 }
@@ -24,6 +28,10 @@ bool lido__page_engine_metrics(lido_engine *engine, lido__buffer *body) {
 /* A program whose metrics are off, or whose databases are not open yet, has a state, too. */
 static bool write_state(lido__collection *collection, const lido__worker_state *workers, size_t count,
                         lido__buffer *body) {
+    if (collection->out_of_memory) {
+        lido__collection_free(collection);
+        return false;
+    }
     const lido__state state = {.collection = collection, .workers = workers, .worker_count = count};
     bool written = lido__state_write(&state, body);
     lido__collection_free(collection);

@@ -12,7 +12,22 @@
 
 #include "base/clock.h"
 
-/* Where memory runs out, the parts made of it are NULL, and so is what they were to be part of. */
+/* Where memory runs out, the parts made of it are NULL, and so is what they were to be part of: who reads would take
+ * what is missing for 0. */
+
+static json_t *with_member(json_t *object, const char *name, json_t *value) {
+    if (json_object_set_new(object, name, value) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+static json_t *with_entry(json_t *array, json_t *value) {
+    if (json_array_append_new(array, value) == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
 
 typedef struct named_index {
     const char *name;
@@ -45,9 +60,9 @@ static const named_index durations[] = {
 static json_t *counts_json(const lido__metrics_reading *read) {
     json_t *object = json_object();
     for (size_t i = 0; i < COUNT_OF(counts); i++)
-        json_object_set_new(object, counts[i].name, json_integer((json_int_t)read->counts[counts[i].index]));
+        object = with_member(object, counts[i].name, json_integer((json_int_t)read->counts[counts[i].index]));
     for (size_t i = 0; i < COUNT_OF(events); i++)
-        json_object_set_new(object, events[i].name, json_integer((json_int_t)read->events[events[i].index]));
+        object = with_member(object, events[i].name, json_integer((json_int_t)read->events[events[i].index]));
     return object;
 }
 
@@ -57,9 +72,9 @@ static json_t *buckets_json(const lido__durations *read) {
     for (size_t i = 0; i < LIDO__HISTOGRAM_BUCKETS; i++) {
         uint64_t bound = lido__histogram_bound(i);
         if (read->buckets[i] > 0)
-            json_array_append_new(array, json_pack("[I, I, I]", i > 0 ? (json_int_t)lido__histogram_bound(i - 1) : 0,
-                                                   bound != UINT64_MAX ? (json_int_t)bound : -1,
-                                                   (json_int_t)read->buckets[i]));
+            array = with_entry(array,
+                               json_pack("[I, I, I]", i > 0 ? (json_int_t)lido__histogram_bound(i - 1) : 0,
+                                         bound != UINT64_MAX ? (json_int_t)bound : -1, (json_int_t)read->buckets[i]));
     }
     return array;
 }
@@ -68,9 +83,9 @@ static json_t *durations_json(const lido__metrics_reading *read) {
     json_t *object = json_object();
     for (size_t i = 0; i < COUNT_OF(durations); i++) {
         const lido__durations *of = &read->durations[durations[i].index];
-        json_object_set_new(object, durations[i].name,
-                            json_pack("{s:I, s:I, s:o}", "sum_ns", (json_int_t)of->sum_ns, "longest_ns",
-                                      (json_int_t)of->longest_ns, "buckets", buckets_json(of)));
+        object = with_member(object, durations[i].name,
+                             json_pack("{s:I, s:I, s:o}", "sum_ns", (json_int_t)of->sum_ns, "longest_ns",
+                                       (json_int_t)of->longest_ns, "buckets", buckets_json(of)));
     }
     return object;
 }
@@ -92,9 +107,9 @@ static json_t *holders_json(const lido__holders *holders) {
     json_t *array = json_array();
     for (size_t i = 0; i < holders->count; i++) {
         const lido__holder_entry *holder = &holders->of[i];
-        json_array_append_new(array, json_pack("{s:o, s:I, s:I, s:o}", "file", text_json(holder->file), "line",
-                                               (json_int_t)holder->line, "age_ms", (json_int_t)(holder->held_us / 1000),
-                                               "statement", text_json(holder->statement)));
+        array = with_entry(array, json_pack("{s:o, s:I, s:I, s:o}", "file", text_json(holder->file), "line",
+                                            (json_int_t)holder->line, "age_ms", (json_int_t)(holder->held_us / 1000),
+                                            "statement", text_json(holder->statement)));
     }
     return array;
 }
@@ -127,7 +142,7 @@ static json_t *statements_json(const lido__collection *collection) {
     for (size_t i = 0; i < collection->statement_count; i++) {
         const lido__collected_statements *from = &collection->statements[i];
         for (size_t j = 0; j < from->count; j++)
-            json_array_append_new(array, statement_json(from->pool, &from->of[j]));
+            array = with_entry(array, statement_json(from->pool, &from->of[j]));
     }
     return array;
 }
@@ -138,10 +153,10 @@ static json_t *workers_json(const lido__state *state) {
     json_t *array = json_array();
     for (size_t i = 0; i < state->worker_count; i++) {
         const lido__worker_state *worker = &state->workers[i];
-        json_array_append_new(array, json_pack("{s:i, s:i, s:s, s:I, s:i, s:i}", "number", worker->number, "process",
-                                               (int)worker->process, "state", worker->state, "age_ms",
-                                               (json_int_t)worker->age_ms, "restarts", worker->restarts, "deaths",
-                                               worker->deaths));
+        array = with_entry(array,
+                           json_pack("{s:i, s:i, s:s, s:I, s:i, s:i}", "number", worker->number, "process",
+                                     (int)worker->process, "state", worker->state, "age_ms", (json_int_t)worker->age_ms,
+                                     "restarts", worker->restarts, "deaths", worker->deaths));
     }
     return array;
 }
@@ -149,10 +164,7 @@ static json_t *workers_json(const lido__state *state) {
 static json_t *pools_json(const lido__collection *collection) {
     json_t *array = json_array();
     for (size_t i = 0; i < collection->count; i++)
-        if (json_array_append_new(array, pool_json(&collection->sources[i])) != 0) {
-            json_decref(array);
-            return NULL;
-        }
+        array = with_entry(array, pool_json(&collection->sources[i]));
     return array;
 }
 
