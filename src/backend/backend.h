@@ -212,7 +212,7 @@ typedef struct lido__flight {
 
 /* What is sent between two syncs stands or falls together: where one fails, the server skips those behind it. A
  * function that finds the connection lost, or has no memory for what it must know, sets `broken`; what was under way
- * is then the caller's again. None of them waits. */
+ * is then the caller's again. None of them waits, but for see_off. */
 typedef struct lido__lane_operations {
     /* Why there can be none at all, as the engine is configured; NULL: there can. */
     const char *(*obstacle)(const lido__config *config);
@@ -231,6 +231,9 @@ typedef struct lido__lane_operations {
     void (*receive)(lido__connection *connection);
     /* Of what was taken in: the next flight that has landed; NULL: none has yet. */
     lido__flight *(*landed)(lido__connection *connection);
+    /* Of one that was ended with something under way: cancels that until the server has left the connection, or the
+     * deadline passes. From any thread; to be closed then. */
+    void (*see_off)(lido__connection *connection, int64_t deadline);
 } lido__lane_operations;
 
 enum { LIDO__FLIGHTS_MOST = 256 };

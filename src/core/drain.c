@@ -83,6 +83,14 @@ static bool wait_for_all(lido_engine *engine, int64_t deadline, bool cancels) {
     }
 }
 
+/* They are sent by other threads, which would not live to do so in a process that ends now. */
+static void wait_for_cancels(lido_engine *engine) {
+    int64_t deadline = lido__deadline_in_ms(HEARD_MOST_MS);
+    while (lido__lanes_cancels(&engine->lanes) > 0 && lido__clock_now_us() < deadline &&
+           lido__await_moment(lido__deadline_in_ms(LOOK_LEAST_MS)) == LIDO__AWAIT_TIMED_OUT)
+        ;
+}
+
 void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *drained) {
     *drained = (lido__drained){.cancelled = 0};
     lido__await_firm_begin();
@@ -92,6 +100,7 @@ void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *dr
         wait_for_all(engine, lido__deadline_in_ms(HEARD_MOST_MS), true);
         drained->left = in_use(engine);
         drained->cancelled = before - drained->left;
+        wait_for_cancels(engine);
     }
     lido__await_firm_end();
 }

@@ -74,21 +74,32 @@ static void send_elsewhere(lido__lane *lane, lido__lane_flight *flight) {
     lido__lane_flight_end(lane->group, flight, LIDO__LANE_ELSEWHERE);
 }
 
-void lido__lane_close(lido__lane *lane) {
+/* The server is told before the tasks are: so when the last of them has heard of it, the cancel is counted. */
+static void close_lane(lido__lane *lane, lido__lane_fate fate) {
     lido__lane_group *group = lane->group;
     lido__connection *connection = lane->connection;
+    bool left_at_work = lane->count > 0 && !connection->broken;
     lido__lookout_unset(&group->attendant, operations(lane)->descriptor(connection));
     operations(lane)->end(connection);
+    if (left_at_work)
+        lido__lanes_see_off(group, connection);
     lane->connection = NULL;
     group->open--;
     lane->count = 0;
     if (lane->cancel != NULL)
         lido__lanes_cancel_forget(&group->engine->lanes, lane->cancel);
     lane->cancel = NULL;
-    for (lido__lane_flight *flight; (flight = lido__flight_list_take(&lane->under_way)) != NULL;)
-        send_elsewhere(lane, flight);
+    for (lido__lane_flight *flight; (flight = lido__flight_list_take(&lane->under_way)) != NULL;) {
+        if (flight->wait != NULL && fate == LIDO__LANE_ELSEWHERE)
+            begin_anew(flight->flight.batch);
+        lido__lane_flight_end(group, flight, fate);
+    }
     lido__pool_release(&group->engine->lanes.pool, connection);
     group->attendant.due = true;
+}
+
+void lido__lane_close(lido__lane *lane) {
+    close_lane(lane, LIDO__LANE_ELSEWHERE);
 }
 
 /* A server that is lost under a lane need not be lost under others: they find out for themselves. */
@@ -256,8 +267,8 @@ int64_t lido__lane_look(lido__lane *lane, int64_t now) {
 }
 
 void lido__lane_cancel_all(lido__lane *lane) {
-    for (lido__lane_flight *at = lane->under_way.first; at != NULL; at = at->next)
-        lido__lane_flight_tell(at, LIDO__LANE_CANCELLED);
+    if (lane->connection != NULL && lane->count > 0)
+        close_lane(lane, LIDO__LANE_CANCELLED);
 }
 
 void lido__lane_hear_of_cancel(lido__lane *lane) {

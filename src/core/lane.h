@@ -54,6 +54,7 @@ typedef struct lido__lane_cancel {
     struct lido_engine *engine; /* held until it was sent */
     lido__connection *connection;
     lido__lane_group *group; /* under the lock of lido__lanes; NULL: nobody wants to hear of it any more */
+    bool sees_off;           /* the connection was left with something under way on it */
     atomic_bool sent;
     atomic_int references; /* the thread's and the lane's */
 } lido__lane_cancel;
@@ -120,6 +121,8 @@ void lido__lanes_tell_why_not(struct lido_engine *engine, const char *reason);
 unsigned lido__lanes_aboard(lido__lanes *lanes);
 /* Cancels them, from any thread; soon, and as far as their loops run. */
 void lido__lanes_cancel_all(lido__lanes *lanes);
+/* How many cancels are being sent. */
+size_t lido__lanes_cancels(lido__lanes *lanes);
 /* How many of the engine's references are its groups', or cancels'. */
 size_t lido__lanes_references(struct lido_engine *engine);
 /* Around a fork, beside what is done for the pool. */
@@ -133,6 +136,9 @@ bool lido__lanes_remove_group(lido__lanes *lanes, lido__lane_group *group);
 /* Begins to cancel what runs on a connection of the group's, from another thread; the group is called when that has
  * been sent. NULL: no memory, or it is being closed. */
 lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection *connection);
+/* Cancels it for good, in the same manner, before the connection is given back, which closes it: without this the
+ * server would be at it to its end, for it does not notice that nobody is there. */
+void lido__lanes_see_off(lido__lane_group *group, lido__connection *connection);
 /* The lane does not want to hear of it any more, or has. */
 void lido__lanes_cancel_forget(lido__lanes *lanes, lido__lane_cancel *cancel);
 
@@ -169,7 +175,7 @@ lido__lane_flight *lido__flight_list_take(lido__flight_list *list);
 
 /* Makes a lane of a connection; false, with *error set: it cannot be one, and was given back. */
 bool lido__lane_open(lido__lane *lane, lido__connection *connection, lido_error *error);
-/* Gives its connection back. Who is under way on it runs elsewhere. */
+/* Gives its connection back. Who is under way on it runs elsewhere, and the server is told to leave it. */
 void lido__lane_close(lido__lane *lane);
 /* Whether it takes one more now, by the recent clock. */
 bool lido__lane_takes(const lido__lane *lane, int64_t now);
@@ -178,7 +184,7 @@ void lido__lane_send(lido__lane *lane, lido__lane_flight *flight);
 void lido__lane_flush(lido__lane *lane);
 /* Looks after the time. Returns when to look again. */
 int64_t lido__lane_look(lido__lane *lane, int64_t now);
-/* Tells all who wait; the server is told by lido__lane_look. */
+/* Who is under way on it is told so. Closes it, if anything is. */
 void lido__lane_cancel_all(lido__lane *lane);
 /* A cancel has been sent, maybe this lane's. */
 void lido__lane_hear_of_cancel(lido__lane *lane);

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "core/engine.h"
 
-enum { MANY = 10000 };
+enum { MANY = 10000, SEEN_OFF_MOST_MS = 5000 };
 
 void lido__lanes_tell_why_not(lido_engine *engine, const char *reason) {
     if (!atomic_exchange(&engine->lanes.told_why_not, true))
@@ -88,6 +88,15 @@ size_t lido__lanes_references(lido_engine *engine) {
     return count;
 }
 
+size_t lido__lanes_cancels(lido__lanes *lanes) {
+    if (!lanes->used)
+        return 0;
+    pthread_mutex_lock(&lanes->lock);
+    size_t count = lanes->cancels;
+    pthread_mutex_unlock(&lanes->lock);
+    return count;
+}
+
 unsigned lido__lanes_aboard(lido__lanes *lanes) {
     unsigned count = 0;
     if (!lanes->used)
@@ -145,7 +154,12 @@ static void send_cancel(void *argument) {
     lido__lane_cancel *cancel = argument;
     lido_engine *engine = cancel->engine;
     lido__lanes *lanes = &engine->lanes;
-    lido__pool_send_cancel(&lanes->pool, cancel->connection, false);
+    if (cancel->sees_off) {
+        lanes->pool.backend->lanes->see_off(cancel->connection, lido__deadline_in_ms(SEEN_OFF_MOST_MS));
+        lido__pool_cancel_sent(&lanes->pool, cancel->connection);
+    } else {
+        lido__pool_send_cancel(&lanes->pool, cancel->connection, false);
+    }
     pthread_mutex_lock(&lanes->lock);
     lanes->cancels--;
     atomic_store(&cancel->sent, true);
@@ -166,14 +180,15 @@ static bool count_in(lido__pool *pool, lido__connection *connection) {
     return counted;
 }
 
-lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection *connection) {
+static lido__lane_cancel *begin_cancel(lido__lane_group *group, lido__connection *connection, bool sees_off) {
     lido__lanes *lanes = &group->engine->lanes;
     lido__lane_cancel *cancel = malloc(sizeof *cancel);
     if (cancel == NULL || !count_in(&lanes->pool, connection)) {
         free(cancel);
         return NULL;
     }
-    *cancel = (lido__lane_cancel){.engine = group->engine, .connection = connection, .group = group};
+    *cancel =
+        (lido__lane_cancel){.engine = group->engine, .connection = connection, .group = group, .sees_off = sees_off};
     atomic_init(&cancel->references, 2);
     pthread_mutex_lock(&lanes->lock);
     lido__engine_hold(cancel->engine);
@@ -184,6 +199,16 @@ lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection 
     if (lido__await(&sending, lido__clock_now_us()) == LIDO__AWAIT_READY)
         let_go(cancel);
     return cancel;
+}
+
+lido__lane_cancel *lido__lanes_cancel(lido__lane_group *group, lido__connection *connection) {
+    return begin_cancel(group, connection, false);
+}
+
+void lido__lanes_see_off(lido__lane_group *group, lido__connection *connection) {
+    lido__lane_cancel *cancel = begin_cancel(group, connection, true);
+    if (cancel != NULL)
+        lido__lanes_cancel_forget(&group->engine->lanes, cancel);
 }
 
 void lido__lanes_cancel_forget(lido__lanes *lanes, lido__lane_cancel *cancel) {

@@ -172,6 +172,8 @@ bool lido__pool_hand_on(lido__pool *pool, lido__connection *connection);
 
 /* pool_cancel.c, outside the lock: cancels what runs on a connection for which the caller is counted as cancelling. */
 void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up);
+/* The same by who has sent it himself. */
+void lido__pool_cancel_sent(lido__pool *pool, lido__connection *connection);
 
 /* pool_fork.c: whether the pool can be used; the first use in a child makes it so. */
 bool lido__pool_is_started(lido__pool *pool, lido_error *error);

@@ -27,6 +27,10 @@ static lido__pool_waiter *cancel_waiter(lido__pool *pool, const void *holder) {
 
 void lido__pool_send_cancel(lido__pool *pool, lido__connection *connection, bool give_up) {
     pool->backend->cancel(connection, give_up);
+    lido__pool_cancel_sent(pool, connection);
+}
+
+void lido__pool_cancel_sent(lido__pool *pool, lido__connection *connection) {
     pthread_mutex_lock(&pool->lock);
     bool closes = lido__hold_cancelled(connection) == 0 && connection->left;
     if (closes)

@@ -1,6 +1,7 @@
 /* The manager where many threads ask for it at once, each has a session of its own, and a worker is closed while they
  * are at it. No story forks, so that ThreadSanitizer, which takes no child that starts threads, can watch. */
 #include "managed.h"
+#include "soak.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -72,6 +73,51 @@ static void test_opened_and_closed_under_way(void **state) {
         pthread_join(threads[i], NULL);
     assert_int_equal(atomic_load(&in.wrong), 0);
     assert_true(atomic_load(&in.good) > 0 && atomic_load(&in.refused) > 0);
+}
+
+static int count_threads(void) {
+    int count = -2; /* . and .. */
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    while (readdir(threads) != NULL)
+        count++;
+    closedir(threads);
+    return count;
+}
+
+static void live_once(lido_manager *manager, int64_t expected) {
+    assert_int_equal(lido_manager_init_worker(manager, &(lido_init_options){.verify = true}, NULL), LIDO_OK);
+    lido_session *db = lido_manager_scoped(manager);
+    lido_exec(db, "INSERT INTO managed VALUES ('again')");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    expect_rows(manager, expected);
+    lido_scoped_remove(manager);
+    assert_int_equal(lido_manager_close_worker(manager, 1000, NULL), LIDO_OK);
+}
+
+static void again_and_again(bool postgres) {
+    enum { ROUNDS = 40 };
+    lido_manager *manager = begin(postgres);
+    live_once(manager, 1);
+    int descriptors = count_descriptors();
+    size_t allocated = count_allocated();
+    int threads = count_threads();
+    for (int i = 0; i < ROUNDS; i++)
+        live_once(manager, i + 2);
+    assert_true(soak_left_nothing(descriptors, allocated));
+    for (int tries = 0; tries < 500 && count_threads() > threads; tries++)
+        lido_sleep(10);
+    assert_in_range(count_threads(), 1, threads);
+}
+
+static void test_again_and_again_on_sqlite(void **state) {
+    (void)state;
+    again_and_again(false);
+}
+
+static void test_again_and_again_on_postgres(void **state) {
+    (void)state;
+    again_and_again(true);
 }
 
 /* ---- Scoped sessions ---- */
@@ -307,7 +353,11 @@ static void test_idle_lanes_hold_nothing_up(void **state) {
     lido_loop_close(loop);
 }
 
-/* It may have been sent from its lane to the pool by then. */
+#define LANE_USERS \
+    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() AND query LIKE '% AS " \
+    "lane_user'"
+
+/* It may have been sent from its lane to the pool by then; the server is at neither when all is over. */
 static void test_cancelled_on_a_lane(void **state) {
     (void)state;
     lane_user self = {.begun = false};
@@ -316,9 +366,7 @@ static void test_cancelled_on_a_lane(void **state) {
     begin_with_lanes(&self);
     lido_engine *witness = open_surely(url, NULL);
     assert_int_equal(pthread_create(&thread, NULL, run_in_loop, &self), 0);
-    while (!atomic_load(&self.begun) ||
-           ask_surely(witness, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> "
-                               "pg_backend_pid() AND query LIKE '% AS lane_user'") == 0)
+    while (!atomic_load(&self.begun) || ask_surely(witness, LANE_USERS) == 0)
         lido_sleep(1);
     assert_int_equal(lido_manager_close_worker(self.manager, 20, &error), LIDO_ERROR);
     pthread_join(thread, NULL);
@@ -327,6 +375,11 @@ static void test_cancelled_on_a_lane(void **state) {
     assert_true(strstr(error.hint, "1 statement on lanes") != NULL ||
                 strstr(error.hint, "manager_threads_test.c:") != NULL);
     assert_int_equal(self.error.category, LIDO_ERROR_CANCELLED);
+    int64_t deadline = lido__deadline_in_ms(5000);
+    while (ask_surely(witness, LANE_USERS) != 0) {
+        lido_sleep(1);
+        assert_true(lido__clock_now_us() < deadline);
+    }
     lido_engine_close(witness);
 }
 
@@ -336,6 +389,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_first_use_by_many),
         TEST(test_opened_and_closed_under_way),
+        TEST(test_again_and_again_on_sqlite),
+        TEST(test_again_and_again_on_postgres),
         TEST(test_scoped_on_sqlite),
         TEST(test_scoped_on_postgres),
         TEST(test_closed_under_work_on_sqlite),

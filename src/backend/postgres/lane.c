@@ -6,7 +6,9 @@
  * fly again unprepared, relying on nobody. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "await/await.h"
 #include "backend/postgres/exchange.h"
 #include "base/clock.h"
 #include "base/fault.h"
@@ -245,6 +247,26 @@ static lido__flight *landed(lido__connection *base) {
     return NULL;
 }
 
+/* The server is told that nothing more comes, and leaves when it has read all that was sent. Until then it is cancelled
+ * again and again: one that arrives between two messages hits nothing, and there may be many statements. What it says
+ * is nobody's, and is read past libpq. */
+static void see_off(lido__connection *base, int64_t deadline) {
+    enum { CANCEL_EACH_MS = 100 };
+    PGconn *wire = of(base)->wire;
+    char nothing[4096];
+    int socket = PQsocket(wire);
+    base->broken = true;
+    if (socket < 0 || shutdown(socket, SHUT_WR) != 0)
+        return;
+    while (lido__clock_now_us() < deadline) {
+        int64_t again = lido__deadline_in_ms(CANCEL_EACH_MS);
+        lido__postgres_send_cancel(PQgetCancel(wire));
+        while (lido__await_descriptor(socket, true, false, again) == LIDO__AWAIT_READY)
+            if (recv(socket, nothing, sizeof nothing, MSG_DONTWAIT) <= 0)
+                return;
+    }
+}
+
 const lido__lane_operations lido__postgres_lane_operations = {
     .obstacle = obstacle,
     .begin = begin,
@@ -255,4 +277,5 @@ const lido__lane_operations lido__postgres_lane_operations = {
     .flush = flush,
     .receive = receive,
     .landed = landed,
+    .see_off = see_off,
 };
