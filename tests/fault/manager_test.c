@@ -4,48 +4,92 @@
 
 #include <string.h>
 
+typedef enum place { SQLITE, POSTGRES, POSTGRES_BY_TLS } place;
+
+static const char uses_tls[] = "SELECT count(*) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
+
+/* A child can read, but not write, where its parent is writing to a file. */
+static void work_as_a_worker(lido_manager *manager, place where) {
+    lido_session *db = lido_manager_scoped(manager);
+    CHILD_EXPECT(lido_query_value(db, "SELECT count(*) FROM managed").as.integer == 0);
+    CHILD_EXPECT(where != POSTGRES_BY_TLS || lido_query_value(db, uses_tls).as.integer == 1);
+    if (where != SQLITE)
+        lido_exec(db, "INSERT INTO managed VALUES ('child')");
+    CHILD_EXPECT(lido_commit(db) == LIDO_OK);
+    lido_scoped_remove(manager);
+}
+
 /* The child is no worker until it is made one, and its parent's scoped session is none of its own. */
-static void be_a_child(lido_manager *manager, const lido_session *of_parent) {
+static void be_a_child(lido_manager *manager, place where, const lido_session *of_parent) {
     lido_error error;
     lido_session *db = lido_manager_session(manager);
     CHILD_EXPECT(lido_failed(db));
     CHILD_EXPECT(strstr(lido_error_of(db)->message, "forked from") != NULL);
+    CHILD_EXPECT(strstr(lido_error_of(db)->hint, "lido_manager_init_worker") != NULL);
     lido_session_close(db);
     CHILD_EXPECT(lido_failed(of_parent));
+    CHILD_EXPECT(strstr(lido_error_of(of_parent)->hint, "open a session in the child") != NULL);
     CHILD_EXPECT(lido_manager_close_worker(manager, 0, &error) == LIDO_OK); /* it has none */
-    CHILD_EXPECT(lido_manager_init_worker(manager, &(lido_init_options){.verify = true}, &error) == LIDO_OK);
-    db = lido_manager_scoped(manager);
-    CHILD_EXPECT(lido_query_value(db, "SELECT count(*) FROM managed").as.integer == 0);
-    lido_rollback(db);
-    lido_scoped_remove(manager);
-    CHILD_EXPECT(lido_manager_close_worker(manager, 1000, &error) == LIDO_OK);
+    for (int i = 0; i < 2; i++) {
+        CHILD_EXPECT(lido_manager_init_worker(manager, &(lido_init_options){.verify = true}, &error) == LIDO_OK);
+        if (i == 0)
+            work_as_a_worker(manager, where);
+        CHILD_EXPECT(lido_manager_close_worker(manager, 1000, &error) == LIDO_OK);
+    }
     _exit(0);
 }
 
-static void a_worker_forks(bool postgres) {
-    lido_manager *manager = begin(postgres);
+static lido_manager *begin_at(place where) {
+    char by_tls[URL_MOST + PATH_MOST];
+    lido_error error;
+    lido_options options = LIDO_OPTIONS_INIT;
+    lido_manager *manager = begin(where != SQLITE);
+    const char *certificate = getenv("LIDO_TEST_POSTGRES_CERTIFICATE");
+    if (where != POSTGRES_BY_TLS)
+        return manager;
+    if (certificate == NULL) {
+        print_message("the server's certificate is not known\n");
+        skip();
+    }
+    snprintf(by_tls, sizeof by_tls, "postgresql://lido@localhost:%s/postgres?sslrootcert=%s",
+             getenv("LIDO_TEST_POSTGRES_PORT"), certificate);
+    options.password = getenv("LIDO_TEST_POSTGRES_PASSWORD");
+    options.sslmode = "verify-full";
+    assert_int_equal(lido_manager_configure_database(manager, "default", by_tls, &options, &error), LIDO_OK);
+    return manager;
+}
+
+static void a_worker_forks(place where) {
+    lido_manager *manager = begin_at(where);
     assert_int_equal(lido_manager_init_worker(manager, NULL, NULL), LIDO_OK);
     lido_session *db = lido_manager_scoped(manager);
     lido_exec(db, "INSERT INTO managed VALUES ('parent')");
     pid_t child = fork_surely();
     if (child == 0)
-        be_a_child(manager, db);
+        be_a_child(manager, where, db);
     expect_good_end(child);
+    if (where == POSTGRES_BY_TLS)
+        assert_int_equal(lido_query_value(db, uses_tls).as.integer, 1);
     expect_no_error(db);
     assert_int_equal(lido_commit(db), LIDO_OK);
-    expect_rows(manager, 1);
+    expect_rows(manager, where == SQLITE ? 1 : 2);
     lido_scoped_remove(manager);
     assert_int_equal(lido_manager_close_worker(manager, 1000, NULL), LIDO_OK);
 }
 
 static void test_fork_on_sqlite(void **state) {
     (void)state;
-    a_worker_forks(false);
+    a_worker_forks(SQLITE);
 }
 
 static void test_fork_on_postgres(void **state) {
     (void)state;
-    a_worker_forks(true);
+    a_worker_forks(POSTGRES);
+}
+
+static void test_fork_on_postgres_by_tls(void **state) {
+    (void)state;
+    a_worker_forks(POSTGRES_BY_TLS);
 }
 
 /* The parent reads the environment; what becomes of that later is no matter to its workers. */
@@ -79,6 +123,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_fork_on_sqlite),
         TEST(test_fork_on_postgres),
+        TEST(test_fork_on_postgres_by_tls),
         TEST(test_environment_of_the_parent),
     };
     return cmocka_run_group_tests_name("manager", tests, NULL, NULL);

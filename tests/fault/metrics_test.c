@@ -3,8 +3,6 @@
 
 #include "support/prometheus.h"
 
-static const char create[] = "DROP TABLE IF EXISTS requests; CREATE TABLE requests (process integer)";
-
 static lido_engine *witness;
 static char file_url_text[URL_MOST];
 static prometheus_text text;
@@ -15,8 +13,7 @@ static const char *sqlite_url(void) {
 }
 
 static void begin(service *of, const char *url) {
-    witness = open_surely(url, NULL);
-    run_surely(witness, create);
+    witness = open_requests(url);
     start_service(of, url);
 }
 

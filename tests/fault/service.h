@@ -2,6 +2,7 @@
  * one letter, which the worker answers with its process id:
  *
  *     i  inserts a row into `requests`, in a transaction, before it answers
+ *     r  the same, but where that fails, the answer is why
  *     p  just answers
  *     l  begins to write, leaves the transaction open, and answers
  *     m  writes the metrics of all workers as its answer
@@ -13,14 +14,17 @@
 #include "child.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
-enum { ANSWER_MOST_MS = 20 * 1000, ENDED_WELL = 0, ENDED_WITH_ERROR = 3 };
+enum { ANSWER_MOST_MS = 20 * 1000, ENDED_WELL = 0, ENDED_WITH_ERROR = 3, TEXT_MOST = 1200 };
 
 /* Shared with the parent and its workers. */
 typedef struct service {
@@ -80,9 +84,28 @@ static inline int inserts_by_all(void) {
     return 0;
 }
 
+/* "! disconnected: …", where a process id would be. */
+static inline void try_to_insert_row(int client) {
+    char text[TEXT_MOST];
+    lido_session *db = lido_manager_session(lido_manager_get());
+    lido_exec(db, "INSERT INTO requests (process) VALUES (?)", (int)getpid());
+    if (lido_commit(db) == LIDO_OK)
+        snprintf(text, sizeof text, "%d\n", (int)getpid());
+    else
+        snprintf(text, sizeof text, "! %s: %s\n", lido_category_name(lido_error_of(db)->category),
+                 lido_error_of(db)->message);
+    lido_session_close(db);
+    write_to_client(text, strlen(text), &client);
+    close(client);
+}
+
 static inline void answer(int client) {
     char letter = read_letter(client);
     char text[32];
+    if (letter == 'r') {
+        try_to_insert_row(client);
+        return;
+    }
     if (letter == 'x')
         raise(SIGKILL);
     if (letter == 'i' || letter == 'l' || letter == 'h')
@@ -141,6 +164,13 @@ static inline int run_service(service *of) {
     return ENDED_WITH_ERROR;
 }
 
+/* A witness of the service's database, which has an empty table for requests now. */
+static inline lido_engine *open_requests(const char *url) {
+    lido_engine *opened = open_surely(url, NULL);
+    run_surely(opened, "DROP TABLE IF EXISTS requests; CREATE TABLE requests (process integer)");
+    return opened;
+}
+
 /* `of` has what differs from the defaults. */
 static inline void start_service(service *of, const char *url) {
     of->port = free_port();
@@ -187,18 +217,25 @@ static inline int ask_service(const service *of, char letter) {
     return -1;
 }
 
-/* The answering worker's process id; 0: the service did not answer, though it took the connection; -1: it did not. */
-static inline int request(const service *of, char letter) {
-    char text[32] = "";
-    int answered = 0;
+/* The answer, whole; empty: there was none, though the connection was taken. False: it was not. */
+static inline bool request_text(const service *of, char letter, char text[TEXT_MOST]) {
+    ssize_t size = 0;
+    text[0] = '\0';
     int client = ask_service(of, letter);
     if (client < 0)
-        return -1;
+        return false;
     struct pollfd waiting = {.fd = client, .events = POLLIN};
-    if (poll(&waiting, 1, ANSWER_MOST_MS) == 1 && read(client, text, sizeof text - 1) > 0)
-        answered = atoi(text);
+    if (poll(&waiting, 1, ANSWER_MOST_MS) == 1)
+        size = recv(client, text, TEXT_MOST - 1, MSG_WAITALL);
+    text[size > 0 ? size : 0] = '\0';
     close(client);
-    return answered;
+    return true;
+}
+
+/* The answering worker's process id; 0: the service did not answer, though it took the connection; -1: it did not. */
+static inline int request(const service *of, char letter) {
+    char text[TEXT_MOST];
+    return request_text(of, letter, text) ? atoi(text) : -1;
 }
 
 /* Until it listens, and has answered. */
@@ -211,6 +248,57 @@ static inline int request_surely(const service *of, char letter) {
     }
     fail_msg("the service does not answer");
     return 0;
+}
+
+/* ---- Many clients ---- */
+
+enum { CLIENTS = 4 };
+
+typedef struct crowd {
+    const service *of;
+    pthread_t clients[CLIENTS];
+    atomic_bool ends;
+    atomic_int answered;
+    atomic_int unanswered;
+    atomic_int refused; /* not even taken */
+} crowd;
+
+static inline void *ask_again_and_again(void *argument) {
+    crowd *among = argument;
+    while (!atomic_load(&among->ends)) {
+        int process = request(among->of, 'i');
+        atomic_fetch_add(process > 0 ? &among->answered : process == 0 ? &among->unanswered : &among->refused, 1);
+        if (process < 0)
+            pause_ms(1);
+    }
+    return NULL;
+}
+
+static inline void start_crowd(crowd *among, const service *of, void *(*client)(void *)) {
+    *among = (crowd){.of = of};
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&among->clients[i], NULL, client, among), 0);
+}
+
+static inline void end_crowd(crowd *among) {
+    atomic_store(&among->ends, true);
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(among->clients[i], NULL);
+}
+
+/* ---- Processes ---- */
+
+/* That a process has open. */
+static inline int count_descriptors(pid_t process) {
+    char path[64];
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)process);
+    DIR *open_ones = opendir(path);
+    assert_non_null(open_ones);
+    while (readdir(open_ones) != NULL)
+        count++;
+    closedir(open_ones);
+    return count;
 }
 
 static inline bool is_alive(pid_t process) {

@@ -1,12 +1,6 @@
 /* Workers on a hostile day: killed, hung, worn, without a parent; and replaced while they are asked. */
 #include "service.h"
 
-#include <dirent.h>
-#include <pthread.h>
-#include <stdatomic.h>
-
-static const char create[] = "DROP TABLE IF EXISTS requests; CREATE TABLE requests (process integer)";
-
 static lido_engine *witness;
 static char file_url_text[URL_MOST];
 
@@ -16,8 +10,7 @@ static const char *sqlite_url(void) {
 }
 
 static void begin(service *of, const char *url) {
-    witness = open_surely(url, NULL);
-    run_surely(witness, create);
+    witness = open_requests(url);
     start_service(of, url);
 }
 
@@ -77,39 +70,21 @@ static void test_parent_killed(void **state) {
 
 /* ---- Replaced ---- */
 
-typedef struct crowd {
-    service *of;
-    atomic_bool ends;
-    atomic_int answered;
-    atomic_int failed;
-} crowd;
-
-static void *ask_again_and_again(void *argument) {
-    crowd *among = argument;
-    while (!atomic_load(&among->ends))
-        atomic_fetch_add(request(among->of, 'i') > 0 ? &among->answered : &among->failed, 1);
-    return NULL;
-}
-
 static void a_rolling_restart_drops_no_request(const char *url, bool reuse_port) {
-    enum { CLIENTS = 4, RESTARTS = 3 };
+    enum { RESTARTS = 3 };
     service of = {.workers = {.count = 2, .reuse_port = reuse_port}};
-    crowd among = {.of = &of};
-    pthread_t clients[CLIENTS];
+    crowd among;
     begin(&of, url);
     int before = request_surely(&of, 'p');
-    for (int i = 0; i < CLIENTS; i++)
-        assert_int_equal(pthread_create(&clients[i], NULL, ask_again_and_again, &among), 0);
+    start_crowd(&among, &of, ask_again_and_again);
     for (int i = 0; i < RESTARTS; i++) {
         pause_ms(300);
         kill(of.parent, SIGHUP);
     }
     expect_gone(before);
     pause_ms(500);
-    atomic_store(&among.ends, true);
-    for (int i = 0; i < CLIENTS; i++)
-        pthread_join(clients[i], NULL);
-    assert_int_equal(atomic_load(&among.failed), 0);
+    end_crowd(&among);
+    assert_int_equal(atomic_load(&among.unanswered) + atomic_load(&among.refused), 0);
     assert_int_equal(rows(), atomic_load(&among.answered));
     stop_service(&of);
     end();
@@ -168,6 +143,21 @@ static void test_hangs_in_close(void **state) {
     int process = request_surely(&of, 'p');
     stop_service(&of);
     assert_false(is_alive(process));
+    end();
+}
+
+/* Its successor serves meanwhile. */
+static void test_hangs_in_close_when_replaced(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1, .stop_timeout_ms = 300}, .hangs_in_close = true};
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'p');
+    kill(of.parent, SIGHUP);
+    for (int answering = process; answering == process;)
+        answering = request_surely(&of, 'i');
+    expect_gone(process);
+    request_surely(&of, 'i');
+    stop_service(&of);
     end();
 }
 
@@ -238,13 +228,18 @@ static void test_successor_cannot_start(void **state) {
 
 /* ---- Again and again ---- */
 
-static int descriptors(void) {
+/* How many pieces of memory this process shares with others. */
+static int shared_mappings(void) {
+    char line[512];
     int count = 0;
-    DIR *open_ones = opendir("/proc/self/fd");
-    assert_non_null(open_ones);
-    while (readdir(open_ones) != NULL)
-        count++;
-    closedir(open_ones);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    assert_non_null(maps);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char rights[5] = "";
+        assert_int_equal(sscanf(line, "%*s %4s", rights), 1);
+        count += rights[3] == 's';
+    }
+    fclose(maps);
     return count;
 }
 
@@ -269,10 +264,10 @@ static void test_forty_rounds(void **state) {
     (void)state;
     enum { ROUNDS = 40 };
     lido_error error;
-    int before = 0;
+    int descriptors = 0;
+    int mappings = 0;
     const lido_workers workers = {.count = 2, .listen = "127.0.0.1:0", .serve = serve_once};
-    witness = open_surely(sqlite_url(), NULL);
-    run_surely(witness, create);
+    witness = open_requests(sqlite_url());
     assert_int_equal(lido_manager_configure_database(lido_manager_get(), NULL, sqlite_url(), NULL, &error), LIDO_OK);
     for (int round = 1; round <= ROUNDS; round++) {
         pthread_t stopper;
@@ -281,10 +276,13 @@ static void test_forty_rounds(void **state) {
         lido_status status = lido_workers_run(lido_manager_get(), &workers, &error);
         pthread_join(stopper, NULL);
         assert_int_equal(status, LIDO_OK);
-        if (round == 1)
-            before = descriptors();
+        if (round == 1) {
+            descriptors = count_descriptors(getpid());
+            mappings = shared_mappings();
+        }
     }
-    assert_int_equal(descriptors(), before);
+    assert_int_equal(count_descriptors(getpid()), descriptors);
+    assert_int_equal(shared_mappings(), mappings);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);
     assert_int_equal(rows(), 2 * ROUNDS);
@@ -304,6 +302,7 @@ int main(void) {
         TEST(test_worn),
         TEST(test_aged),
         TEST(test_hangs_in_close),
+        TEST(test_hangs_in_close_when_replaced),
         TEST(test_a_second_signal_kills),
         TEST(test_cannot_start),
         TEST(test_no_database),
