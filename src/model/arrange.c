@@ -26,6 +26,8 @@ typedef struct walk {
     lido__work *out;
     size_t count;
     bool circle; /* found one that cannot be broken */
+    char *told;  /* of one among removed objects: it is spelled here, and not refused; else NULL */
+    size_t told_size;
 } walk;
 
 bool lido__work_add(lido_session *session, lido__work_list *list, lido__set *set, lido__object *object) {
@@ -56,24 +58,31 @@ static bool push(walk *on, lido__set *set, lido__object *object) {
 }
 
 /* "Item (id = 1) -> User (id = 2) -> Item (id = 1)", the middle left out if it is long. */
-static bool refuse_circle(walk *on, const lido__object *closing) {
+static void spell_circle(const walk *on, const lido__object *closing, char *text, size_t size) {
     enum { TOLD_MOST = 4 };
-    char text[400] = "";
     size_t used = 0;
     size_t first = 0;
     while (on->stack[first].work.object != closing)
         first++;
-    for (size_t i = first; i <= on->depth && used < sizeof text; i++) {
+    for (size_t i = first; i <= on->depth && used < size; i++) {
         const lido__work *at = &on->stack[i < on->depth ? i : first].work;
         if (i - first >= TOLD_MOST && i < on->depth)
             continue;
         if (i > first)
-            used +=
-                (size_t)snprintf(text + used, sizeof text - used, "%s", i - first > TOLD_MOST ? " -> … -> " : " -> ");
-        if (used < sizeof text)
-            lido__object_describe(at->set, lido__object_struct(at->object), text + used, sizeof text - used);
+            used += (size_t)snprintf(text + used, size - used, "%s", i - first > TOLD_MOST ? " -> … -> " : " -> ");
+        if (used < size)
+            lido__object_describe(at->set, lido__object_struct(at->object), text + used, size - used);
         used = strlen(text);
     }
+}
+
+static bool refuse_circle(walk *on, const lido__object *closing) {
+    char text[400] = "";
+    if (on->told != NULL) {
+        spell_circle(on, closing, on->told, on->told_size);
+        return false;
+    }
+    spell_circle(on, closing, text, sizeof text);
     lido__model_refuse(on->session, NULL, LIDO_ERROR_MISUSE, "objects refer to each other in a circle: %s", text);
     lido__fault_hint(
         &on->session->error,
@@ -100,7 +109,7 @@ static bool follow(walk *on, frame *from) {
         return true;
     if (other->mark == NEW)
         return push(on, target, other);
-    if (soft || removed)
+    if (soft || (removed && on->told == NULL))
         return true;
     on->circle = true;
     return on->hard_only && refuse_circle(on, other);
@@ -134,6 +143,19 @@ static bool walk_all(walk *on, const lido__work *items, size_t count) {
         if (!visit(on, &items[i]))
             return false;
     return true;
+}
+
+bool lido__work_tell_circle(lido_session *session, const lido__work_list *removed, char *text, size_t size) {
+    walk on = {.session = session,
+               .hard_only = true,
+               .out = malloc((removed->count + 1) * sizeof *on.out),
+               .told = text,
+               .told_size = size};
+    text[0] = '\0';
+    bool walked = on.out != NULL ? walk_all(&on, removed->items, removed->count) : lido__unit_out_of_memory(session);
+    free(on.stack);
+    free(on.out);
+    return walked || on.circle;
 }
 
 bool lido__work_arrange(lido_session *session, lido__work_list *list, size_t first, const lido__set *only) {

@@ -3,9 +3,11 @@
  * Rows are inserted before those that refer to them, then changes are written, then rows are deleted, in the opposite
  * order. Everything is collected into batches, which travel together; a batch ends early only where an object must know
  * the key that the database gives to another, and before many objects of one model, which go in bulk. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "model/order.h"
 #include "model/unit.h"
 
@@ -376,15 +378,48 @@ static bool open_circles(flush *on) {
     return true;
 }
 
+/* "" if there is none. */
+static bool tell_circle(flush *on, char *text, size_t size) {
+    bool may_be = on->circular;
+    text[0] = '\0';
+    for (size_t i = 0; i < on->set_count && !may_be; i++)
+        may_be = depends_on_itself(on->sets[i]);
+    return !may_be || on->removed.count < 2 || lido__work_tell_circle(on->session, &on->removed, text, size);
+}
+
+/* Looked for before, for what was rolled back is forgotten; and told only afterwards, for the database may let the rows
+ * go, where its constraints are looked at when the transaction ends. */
+static void blame_circle(lido_error *error, const char *circle) {
+    if (error->category != LIDO_ERROR_FOREIGN_KEY || circle[0] == '\0')
+        return;
+    snprintf(error->message, sizeof error->message, "objects that were removed refer to each other in a circle: %s",
+             circle);
+    error->hint[0] = '\0';
+    lido__fault_hint(error,
+                     "none of the references may be NULL, so none of the rows can go first: let one be .nullable, "
+                     "or .on_delete = LIDO_CASCADE, or delete the rows by one statement");
+}
+
+static bool delete_removed(flush *on) {
+    char circle[400];
+    if (!tell_circle(on, circle, sizeof circle))
+        return false;
+    bool done = true;
+    for (size_t i = 0; done && i < on->removed.count; i++)
+        done = add_write(on, &on->removed.items[i], LIDO__WRITE_DELETE);
+    if (done && run_batch(on) && !on->session->failed)
+        return true;
+    blame_circle(&on->session->error, circle);
+    return false;
+}
+
 static bool write_all(lido_session *session, void *argument) {
+    (void)session;
     flush *on = argument;
     on->started = true;
     if (!insert_added(on) || !update_changed(on) || !open_circles(on))
         return false;
-    for (size_t i = 0; i < on->removed.count; i++)
-        if (!add_write(on, &on->removed.items[i], LIDO__WRITE_DELETE))
-            return false;
-    return run_batch(on) && !session->failed;
+    return delete_removed(on);
 }
 
 /* ---- The whole ---- */

@@ -271,6 +271,9 @@ bool lido__work_add(lido_session *session, lido__work_list *list, lido__set *set
  * what may be NULL waits. False: the session has failed; objects refer to each other in a circle in which nothing may.
  * */
 bool lido__work_arrange(lido_session *session, lido__work_list *list, size_t first, const lido__set *only);
+/* Spells out a circle of removed objects in which no reference may be NULL; "" if there is none. False: the session has
+ * failed. */
+bool lido__work_tell_circle(lido_session *session, const lido__work_list *removed, char *text, size_t size);
 
 /* A CLEAN or ADDED object was written as its struct is, or deleted. False: the session has failed. */
 bool lido__object_written(lido_session *session, lido__set *set, lido__object *object, lido__write_kind kind);

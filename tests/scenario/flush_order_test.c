@@ -164,6 +164,45 @@ static void story_of_related(lido_engine *engine) {
     lido_session_close(db);
 }
 
+typedef struct Ring {
+    int64_t id;
+    int64_t next_id;
+} Ring;
+
+LIDO_MODEL(Ring, "rings", LIDO_KEY(Ring, id, .natural = true), LIDO_REF(Ring, next_id, Ring));
+
+/* Of three, whose rows can only come and go together; and one that refers to itself. */
+static void remove_rings(lido_engine *engine, const char *when_looked_at) {
+    char sql[200];
+    lido_session *db = lido_session_open(engine, NULL);
+    snprintf(sql, sizeof sql, "CREATE TABLE rings (id bigint PRIMARY KEY, next_id bigint NOT NULL REFERENCES rings%s)",
+             when_looked_at);
+    lido_exec(db, sql);
+    lido_exec(db, "INSERT INTO rings VALUES (1, 2), (2, 3), (3, 1), (4, 4)");
+    saw_status("commit", lido_commit(db));
+    lido_remove(db, Ring, lido_fetch(db, Ring, 4));
+    saw("flushed %d", lido_flush(db));
+    for (int64_t id = 1; id <= 3; id++)
+        lido_remove(db, Ring, lido_fetch(db, Ring, id));
+    saw("flushed %d", lido_flush(db));
+    if (lido_failed(db)) {
+        saw_failure(db);
+        saw("%s", lido_error_of(db)->hint);
+    }
+    saw_status("commit", lido_commit(db));
+    lido_rollback(db);
+    saw("%d left", (int)lido_count(db, Ring, ""));
+    lido_session_close(db);
+}
+
+static void story_of_rings(lido_engine *engine) {
+    remove_rings(engine, "");
+}
+
+static void story_of_rings_that_are_looked_at_in_the_end(lido_engine *engine) {
+    remove_rings(engine, " DEFERRABLE INITIALLY DEFERRED");
+}
+
 static void story_of_a_failure(lido_engine *engine) {
     make_shop(engine);
     lido_session *db = lido_session_open(engine, NULL);
@@ -219,6 +258,16 @@ static const scenario scenarios[] = {
     {"what many refer to, by one query", story_of_related,
      "loaded 1\nthe same for both: 1, \"root\", \\ {1,2}\nnone above: 1\nflushed 1\nwithout parent: 2\nloaded 1\n"
      "the session's: 1\nnothing to load: 1\n"},
+    {"rows in a ring, none of which can go first", story_of_rings,
+     "commit: ok\nflushed 1\nflushed 0\n"
+     "foreign key violation: objects that were removed refer to each other in a circle: Ring (id = 1) -> Ring (id = 2) "
+     "-> "
+     "Ring (id = 3) -> Ring (id = 1)\n"
+     "none of the references may be NULL, so none of the rows can go first: let one be .nullable, or .on_delete = "
+     "LIDO_CASCADE, or delete the rows by one statement\n"
+     "commit: rolled back\n4 left\n"},
+    {"rows in a ring that the database lets go", story_of_rings_that_are_looked_at_in_the_end,
+     "commit: ok\nflushed 1\nflushed 1\ncommit: ok\n0 left\n"},
     {"a flush that fails says whose fault it was", story_of_a_failure,
      "flushed 0\ncheck violation while inserting Item (id = 7)\ncommit: rolled back\nunique violation\n"
      "commit: rolled back\ncommit: rolled back\nforeign key violation\n"
