@@ -19,7 +19,7 @@ _lido() {
         seed) words='--update --help' ;;
         query) words='--csv --json --null --read-only --table --help' ;;
         top) words='--interval --json --once --help' ;;
-        schema) words='--check --create --drop --models --help' ;;
+        schema) words='--check --create --drop --models --yes --help' ;;
         esac
     fi
     if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} == seed && $current != -* ]]; then

@@ -25,6 +25,7 @@ complete -c lido -n '__fish_seen_subcommand_from schema' -l models -r -F -d 'the
 complete -c lido -n '__fish_seen_subcommand_from schema' -l create -d 'make the tables that are not there'
 complete -c lido -n '__fish_seen_subcommand_from schema' -l check -d 'print what differs'
 complete -c lido -n '__fish_seen_subcommand_from schema' -l drop -d 'drop the tables, with their rows'
+complete -c lido -n '__fish_seen_subcommand_from schema' -l yes -d 'drop without asking'
 complete -c lido -n '__fish_seen_subcommand_from seed' -a '(__fish_complete_directories)'
 complete -c lido -n '__fish_seen_subcommand_from seed' -l update -d 'rows that are there become as the files say'
 complete -c lido -n '__fish_seen_subcommand_from top' -l interval -x -d 'seconds between two readings'

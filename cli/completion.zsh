@@ -39,7 +39,8 @@ _lido() {
         _arguments '--models[the shared library that has the models]:file:_files' \
             '(--check --drop)--create[make the tables that are not there]' \
             '(--create --drop)--check[print what differs]' \
-            '(--create --check)--drop[drop the tables, with their rows]' '--help[show help]' '1:URL:'
+            '(--create --check)--drop[drop the tables, with their rows]' '--yes[drop without asking]' \
+            '--help[show help]' '1:URL:'
         ;;
     top)
         _arguments '--interval[seconds between two readings]:number:' '--once[print it once]' \

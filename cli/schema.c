@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "screen.h"
@@ -20,7 +22,9 @@ static const char help[] =
     "      --create       makes the tables that are not there\n"
     "      --check        prints what differs between models and database, a\n"
     "                     line each; the exit status is 1 if anything does\n"
-    "      --drop         drops the tables, with their rows\n"
+    "      --drop         drops the tables, with their rows, after asking\n"
+    "      --yes          with --drop: does not ask; needed where there is no\n"
+    "                     terminal to ask on\n"
     "  -h, --help         this text\n"
     "\n"
     "URL: sqlite:///items.db, postgresql://user@host/name; without it the\n"
@@ -34,6 +38,7 @@ typedef struct request request;
 
 struct request {
     bool only_help;
+    bool yes;         /* nothing is asked */
     const char *file; /* of the models */
     const char *url;  /* NULL: the environment's */
     exit_status (*act)(const request *schema);
@@ -75,7 +80,33 @@ static exit_status create(const request *schema) {
     return run(schema, lido_create_all, "there");
 }
 
+/* Only "y" or "yes" means yes, in whichever case. */
+static bool is_yes(const char *answer) {
+    return strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0;
+}
+
+/* Which database it is the server knows best, so it is asked first; that it can be reached is known then, too. */
+static exit_status ask_before_drop(const request *schema) {
+    char answer[16] = "";
+    lido_server server;
+    lido_error error = LIDO_ERROR_INIT;
+    if (lido_engine_inspect(schema->engine, &server, &error) != LIDO_OK)
+        return report_error(&error);
+    fputs("Drop the tables of ", stderr);
+    fprintf(stderr, "%zu model%s, with all their rows, from ", schema->count, schema->count == 1 ? "" : "s");
+    screen_write(server.database, stderr);
+    fputs("? [y/N] ", stderr);
+    fflush(stderr);
+    if (fgets(answer, sizeof answer, stdin) != NULL && is_yes(answer))
+        return EXIT_DONE;
+    fputs("lido: nothing was dropped\n", stderr);
+    return EXIT_FAILED;
+}
+
 static exit_status drop(const request *schema) {
+    exit_status status = schema->yes ? EXIT_DONE : ask_before_drop(schema);
+    if (status != EXIT_DONE)
+        return status;
     return run(schema, lido_drop_all, "dropped");
 }
 
@@ -143,6 +174,9 @@ static exit_status read_option(request *schema, int option) {
         return choose(schema, check);
     case 'd':
         return choose(schema, drop);
+    case 'y':
+        schema->yes = true;
+        return EXIT_DONE;
     case 'h':
         schema->only_help = true;
         return EXIT_DONE;
@@ -153,8 +187,13 @@ static exit_status read_option(request *schema, int option) {
 
 static exit_status read_options(request *schema, int argc, char **argv) {
     static const struct option options[] = {
-        {"models", required_argument, NULL, 'm'}, {"create", no_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"drop", no_argument, NULL, 'd'},         {"help", no_argument, NULL, 'h'},   {NULL, 0, NULL, 0},
+        {"models", required_argument, NULL, 'm'},
+        {"create", no_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"drop", no_argument, NULL, 'd'},
+        {"yes", no_argument, NULL, 'y'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     argv[0] = command_name;
@@ -167,6 +206,10 @@ static exit_status read_options(request *schema, int argc, char **argv) {
         return report_usage(command_name, "takes one URL, not %d", argc - optind);
     if (schema->file == NULL)
         return report_usage(command_name, "--models FILE is missing");
+    if (schema->yes && schema->act != drop)
+        return report_usage(command_name, "--yes is for --drop");
+    if (schema->act == drop && !schema->yes && !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
+        return report_usage(command_name, "--drop asks first, and there is no terminal to ask on: add --yes");
     schema->url = argv[optind];
     return EXIT_DONE;
 }

@@ -61,21 +61,27 @@ def clean_environment(changes=()):
     return {**kept, "LC_ALL": "C", **dict(changes)}
 
 
-def on_terminal(columns, *arguments):
-    """What a person sees in a terminal so wide."""
+def on_terminal(columns, *arguments, types=None):
+    """What a person sees in a terminal so wide, who types that."""
+    return ask_on_terminal(columns, *arguments, types=types)[1]
+
+
+def ask_on_terminal(columns, *arguments, types=None):
+    """The exit status, and what is seen."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen([COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=clean_environment())
     os.close(slave)
     seen = b""
+    if types is not None:
+        os.write(master, types.encode())
     try:
         while part := os.read(master, 4096):
             seen += part
     except OSError:
         pass  # the terminal's other end is closed
     os.close(master)
-    process.wait(timeout=60)
-    return seen.decode().replace("\r\n", "\n")
+    return process.wait(timeout=60), seen.decode().replace("\r\n", "\n")
 
 
 class Story(unittest.TestCase):
@@ -282,13 +288,13 @@ class Schema:
         return Run("schema", "--models", MODELS, *options, **{"DATABASE_URL": self.url, **environment})
 
     def setUp(self):
-        self.assert_done(self.schema("--drop"))
+        self.assert_done(self.schema("--drop", "--yes"))
 
     def test_tables_are_made_compared_and_dropped(self):
         self.assertEqual(self.assert_done(self.schema("--create")).out, "the tables of 2 models are there\n")
         self.assertEqual(self.assert_done(self.schema("--create")).out, "the tables of 2 models are there\n")
         self.assertEqual(self.assert_done(self.schema("--check")).out, "no differences\n")
-        self.assertEqual(self.assert_done(self.schema("--drop")).out, "the tables of 2 models are dropped\n")
+        self.assertEqual(self.assert_done(self.schema("--drop", "--yes")).out, "the tables of 2 models are dropped\n")
 
     def test_differences_are_a_line_each_and_a_failure(self):
         run = self.schema("--check")
@@ -304,10 +310,34 @@ class Schema:
                 self.assert_done(Run("query", self.url, statement))
         self.assertEqual(self.assert_done(self.schema("--check")).out, "no differences\n")
 
+    def test_dropping_asks_a_person(self):
+        self.assert_done(self.schema("--create"))
+        drop = ("schema", "--models", MODELS, "--drop")
+        for answer in ("n\n", "\n", "yesterday\n", "\x04"):
+            status, seen = ask_on_terminal(80, *drop, self.url, types=answer)
+            self.assertEqual(status, FAILED)
+            self.assertIn("Drop the tables of 2 models, with all their rows, from ", seen)
+            self.assertIn("nothing was dropped", seen)
+        self.assertEqual(self.assert_done(self.schema("--check")).out, "no differences\n")
+        for answer in ("y\n", "YES\n"):
+            status, seen = ask_on_terminal(80, *drop, self.url, types=answer)
+            self.assertEqual(status, DONE)
+            self.assertIn("? [y/N]", seen)
+            self.assertIn("the tables of 2 models are dropped", seen)
+            self.assertNotIn("no differences", self.schema("--check").out)
+        status, seen = ask_on_terminal(80, *drop, "--yes", self.url)
+        self.assertEqual((status, seen), (DONE, "the tables of 2 models are dropped\n"))
+
+    def test_dropping_without_a_terminal_needs_a_word(self):
+        self.assert_done(self.schema("--create"))
+        self.assert_fails(self.schema("--drop"), USAGE, "there is no terminal to ask on: add --yes")
+        self.assert_fails(self.schema("--create", "--yes"), USAGE, "--yes is for --drop")
+        self.assertEqual(self.assert_done(self.schema("--check")).out, "no differences\n")
+
     def test_tables_that_others_refer_to_are_not_dropped(self):
         self.assert_done(self.schema("--create"))
         self.assert_done(Run("query", self.url, "CREATE TABLE carts (item_id uuid REFERENCES items (id))"))
-        run = self.schema("--drop")
+        run = self.schema("--drop", "--yes")
         self.assertEqual(self.assert_done(self.schema("--check")).out, "no differences\n")
         self.assert_done(Run("query", self.url, "DROP TABLE carts"))
         self.assert_fails(run, FAILED, "cannot drop table items because table carts refers to it")
