@@ -1,6 +1,7 @@
 /* Values for SQLite's declared types: the words in them say what PostgreSQL would have refused. */
 #include "model/seed_value.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -57,6 +58,19 @@ static const char *become_date(lido_value *value) {
     bool is_date =
         value->kind == LIDO_KIND_TEXT && value->size == 10 && lido__time_parse(value->as.text, value->size, &time);
     return is_date ? NULL : "is not a date (YYYY-MM-DD)";
+}
+
+/* That of any day. Not with a zone, which PostgreSQL would take, and leave out. */
+static const char *become_time_of_day(lido_value *value) {
+    char moment[40];
+    lido_time time;
+    bool is_time = value->kind == LIDO_KIND_TEXT && value->size >= 5 && value->size <= 15 &&
+                   strspn(value->as.text, "0123456789:.") == value->size;
+    if (is_time) {
+        int size = snprintf(moment, sizeof moment, "2000-01-01 %.*s", (int)value->size, value->as.text);
+        is_time = lido__time_parse(moment, (size_t)size, &time);
+    }
+    return is_time ? NULL : "is not a time of day (HH:MM:SS)";
 }
 
 static const char *become_moment(lido_value *value, char *scratch) {
@@ -122,6 +136,8 @@ const char *lido__seed_value_for_sqlite(const char *type, lido_value *value, cha
         return become_uuid(value, scratch);
     if (strcasecmp(type, "date") == 0)
         return become_date(value);
+    if (strcasecmp(type, "time") == 0 || strcasecmp(type, "time without time zone") == 0)
+        return become_time_of_day(value);
     if (says(type, "int") && !says(type, "interval") && !says(type, "point"))
         return become_integer(value);
     if (says(type, "blob") || says(type, "bytea"))
