@@ -46,7 +46,7 @@ static void print_shelf(lido_session *db) {
         printf("  %-10s by %-10s %d copies\n", books[i]->title, books[i]->author->name, books[i]->copies);
 }
 
-/* Objects are changed like any struct; the flush, which the commit does by itself, writes what differs, and that only. */
+/* Objects are changed like any struct; the flush, which the commit does by itself, writes what differs, no more. */
 static void lend_and_buy(lido_session *db) {
     Book *solaris = lido_first(db, Book, "WHERE title = ?", "Solaris");
     if (solaris == NULL)

@@ -1,5 +1,5 @@
-/* Whose turn it is on lanes, and who is told to stop: a slow or failing statement delays nobody beyond its own run again,
- * lido_cancel from another thread stops the one it is meant for, and whoever is gone leaves nothing running. */
+/* Whose turn it is on lanes, and who is told to stop: a slow or failing statement delays nobody beyond its own run
+ * again, lido_cancel from another thread stops the one it is meant for, and whoever is gone leaves nothing running. */
 #include "lane_lines.h"
 #include "soak.h"
 

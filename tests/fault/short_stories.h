@@ -1,5 +1,5 @@
-/* Stories that are told again and again, each time with another allocation failing, until one is told to its end without
- * noticing. In a thread, or in a task. */
+/* Stories that are told again and again, each time with another allocation failing, until one is told to its end
+ * without noticing. In a thread, or in a task. */
 #ifndef TESTS_FAULT_SHORT_STORIES_H
 #define TESTS_FAULT_SHORT_STORIES_H
 
