@@ -84,8 +84,7 @@ static bool wait_for_all(lido_engine *engine, int64_t deadline, bool cancels) {
 }
 
 /* They are sent by other threads, which would not live to do so in a process that ends now. */
-static void wait_for_cancels(lido_engine *engine) {
-    int64_t deadline = lido__deadline_in_ms(HEARD_MOST_MS);
+static void wait_for_cancels(lido_engine *engine, int64_t deadline) {
     while (lido__lanes_cancels(&engine->lanes) > 0 && lido__clock_now_us() < deadline &&
            lido__await_moment(lido__deadline_in_ms(LOOK_LEAST_MS)) == LIDO__AWAIT_TIMED_OUT)
         ;
@@ -97,10 +96,11 @@ void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *dr
     if (!wait_for_all(engine, deadline, false)) {
         name_holders(engine, drained->holders, sizeof drained->holders);
         int before = in_use(engine);
-        wait_for_all(engine, lido__deadline_in_ms(HEARD_MOST_MS), true);
+        int64_t heard = lido__deadline_in_ms(HEARD_MOST_MS);
+        wait_for_all(engine, heard, true);
         drained->left = in_use(engine);
         drained->cancelled = before - drained->left;
-        wait_for_cancels(engine);
+        wait_for_cancels(engine, heard);
     }
     lido__await_firm_end();
 }

@@ -255,7 +255,6 @@ static void see_off(lido__connection *base, int64_t deadline) {
     PGconn *wire = of(base)->wire;
     char nothing[4096];
     int socket = PQsocket(wire);
-    base->broken = true;
     if (socket < 0 || shutdown(socket, SHUT_WR) != 0)
         return;
     while (lido__clock_now_us() < deadline) {
