@@ -76,7 +76,7 @@ LIDO_API void lido_rollback(lido_session *session);
  * cancelled. LIDO_OK if there was something to cancel, which may have ended by itself meanwhile; else LIDO_ERROR. Other
  * sessions are never hit, nor is the same one's next statement: that waits until the request has been taken. Between
  * two statements there is nothing to cancel. The one function that is for other threads: from any, as long as the
- * session is not closed meanwhile. Waits for the server to take the request, 5 seconds at most. */
+ * session is not closed meanwhile. Waits for the server to take the request and to stop, 5 seconds at most. */
 LIDO_API lido_status lido_cancel(lido_session *session);
 
 /* Opens a savepoint and returns its number, 1 for the outermost; 0 if refused (autocommit mode, or not

@@ -273,6 +273,7 @@ struct lido__backend {
      * `give_up`: that was done before and was not heard: breaks the connection. From any thread, while it is in use;
      * bounded. */
     void (*cancel)(lido__connection *connection, bool give_up);
+    bool cancel_may_miss; /* what it hits may not have begun, and goes on then: cancel it again as long as it runs */
     /* Runs a batch; false with batch->error and batch->failed set. Never leaves a half-read answer behind: the
      * connection is usable afterwards, or `broken`. */
     bool (*run)(lido__connection *connection, lido__batch *batch);

@@ -97,6 +97,11 @@ bool lido__hold_cancel(lido__connection *connection, const lido__holding *holdin
     return true;
 }
 
+bool lido__hold_runs(const lido__connection *connection, const lido__holding *holding) {
+    uint64_t hold = atomic_load(&connection->hold);
+    return hold / TIME == holding->times && (hold & RUNNING) != 0;
+}
+
 unsigned lido__hold_cancelled(lido__connection *connection) {
     return cancels_in(atomic_fetch_sub(&connection->hold, CANCEL) - CANCEL);
 }

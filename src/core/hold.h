@@ -61,6 +61,8 @@ void lido__hold_go_on(lido__connection *connection);
 bool lido__hold_read(const lido__connection *connection, lido__holding *holding);
 /* Counts one more who cancels what runs, if that is still the same time; false: it is not, or nothing runs. */
 bool lido__hold_cancel(lido__connection *connection, const lido__holding *holding);
+/* Whether that runs yet, by who is counted as cancelling it: nothing else can begin meanwhile. Without the lock. */
+bool lido__hold_runs(const lido__connection *connection, const lido__holding *holding);
 /* One is through with it; how many are left. */
 unsigned lido__hold_cancelled(lido__connection *connection);
 /* How many are cancelling. */

@@ -139,6 +139,7 @@ const lido__backend lido__backend_postgres = {
     .alive = alive,
     .ping = ping,
     .cancel = cancel,
+    .cancel_may_miss = true,
     .run = lido__postgres_run,
     .mark = lido__postgres_mark,
     .resolve = lido__postgres_resolve,
