@@ -18,6 +18,7 @@
 
 #include "backend/functions.h"
 #include "base/memory.h"
+#include "base/row_sink.h"
 #include "config/config.h"
 #include "sql/sql.h"
 
@@ -180,6 +181,10 @@ typedef struct lido__result_operations {
     /* In a child after fork: frees what the result holds outside its arena, as far as that can be done without touching
      * the connection that it came from, which is the parent's. */
     void (*forget)(lido__result *result);
+    /* Reads what is left into a sink, or a part of it, without making values of what need not be. 1: there may be more;
+     * 0: none is left, or the sink has refused; -1: *error says why. Waits only for a stream. Optional: else by `step`.
+     */
+    int (*pour)(lido__result *result, lido__row_sink *sink, lido_error *error);
 } lido__result_operations;
 
 struct lido__result {

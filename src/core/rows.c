@@ -178,6 +178,34 @@ bool lido_next(lido_rows *rows) {
     return step(rows, &error);
 }
 
+/* Of a result whose backend has no shorter way. */
+static int pour_row(lido__result *result, lido__row_sink *sink, lido_error *error) {
+    const lido_value *row;
+    int stepped = result->operations->step(result, &row, error);
+    return stepped > 0 ? lido__row_sink_take_row(sink, row) : stepped;
+}
+
+bool lido__rows_pour(lido_rows *rows, lido__row_sink *sink) {
+    lido_session *session = rows->session;
+    lido_error error;
+    int poured;
+    if (rows->result.operations == NULL || session->failed)
+        return false;
+    lido__fault_clear(&error);
+    do
+        poured = !has_time(rows, &error)                 ? -1
+                 : rows->result.operations->pour != NULL ? rows->result.operations->pour(&rows->result, sink, &error)
+                                                         : pour_row(&rows->result, sink, &error);
+    while (poured > 0);
+    if (sink->refused)
+        return false;
+    if (poured < 0)
+        reading_failed(rows, &error);
+    if (rows == session->stream)
+        lido__stream_stop(session);
+    return !session->failed;
+}
+
 int64_t lido_row_count(const lido_rows *rows) {
     return rows != NULL ? rows->result.row_count : 0;
 }

@@ -204,6 +204,9 @@ bool lido__transaction_whole_end(lido_session *session, bool own);
 lido_rows *lido__rows_new(lido_session *session); /* NULL: out of memory, the session has failed */
 /* Where texts are made that no value holds; they last as long as the row's own do. */
 lido__arena *lido__rows_texts(lido_rows *rows);
+/* Reads all rows that are left into a sink. False: the session has failed, or the sink has refused a row, and then the
+ * rows are still open. */
+bool lido__rows_pour(lido_rows *rows, lido__row_sink *sink);
 /* Closes all, and leaves one to be used again. */
 void lido__rows_close_all(lido_session *session);
 void lido__rows_free_spare(lido_session *session);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/convert.h"
 #include "model/unit.h"
@@ -14,92 +15,13 @@ bool lido__unit_autoflush(lido_session *session) {
     return !session->options.autoflush || lido__unit_flush(session);
 }
 
-/* ---- Rows ---- */
-
-/* SQLite's rows are read as they come, which spares a copy of each; PostgreSQL sends them all in one piece, which costs
- * less than a message for each. */
-lido_rows *lido__unit_query(lido_session *session, const char *sql, size_t count, const lido_value *values) {
-    bool stream = session->engine->config.type == LIDO__SQLITE;
-    return (stream ? lido_streamv : lido_queryv)(session, sql, count, values);
-}
-
-/* What was read before a commit is read again; unless the program has changed it since. */
-static bool renew(lido_session *session, lido__set *set, lido__object *object, const lido_value *row) {
-    bool stale = object->state == LIDO__OBJECT_CLEAN && object->epoch != unit_of(session)->epoch;
-    if (!stale || memcmp(lido__object_struct(object), lido__object_was(set, object), set->model->size) != 0)
-        return true;
-    if (!lido__history_note(session, set, object, LIDO__EVENT_WRITTEN) ||
-        !lido__read_others(session, set, row, lido__object_struct(object)))
-        return false;
-    lido__object_settle(session, set, object);
-    return true;
-}
-
-lido__object *lido__set_take_row(lido_session *session, lido__set *set, const lido_value *row, bool *skip) {
-    const void *key;
-    size_t size;
-    *skip = false;
-    lido__object *made = lido__object_new(session, set);
-    if (made == NULL || !lido__read_keys(session, set, row, lido__object_struct(made)) ||
-        !lido__set_key(session, set, lido__object_struct(made), &key, &size))
-        return NULL;
-    if (!lido__identity_reserve(&set->keyed, 1)) {
-        lido__unit_out_of_memory(session);
-        return NULL;
-    }
-    uint32_t hash = lido__identity_hash(&set->keyed, key, size);
-    lido__object *known = lido__object_of(lido__identity_find_hashed(&set->keyed, key, size, hash));
-    if (known != NULL) {
-        set->spare = made;
-        *skip = known->state == LIDO__OBJECT_REMOVED;
-        return !*skip && renew(session, set, known, row) ? known : NULL;
-    }
-    if (!lido__read_others(session, set, row, lido__object_struct(made)) ||
-        !lido__set_track_row(session, set, made, hash))
-        return NULL;
-    return made;
-}
-
 /* ---- Arrays ---- */
 
 /* The end of every array, and all of an empty one. */
 static void *const nothing[1] = {NULL};
 
-typedef struct found_list {
-    void **items;
-    size_t count;
-    size_t capacity;
-} found_list;
-
-static bool list_add(lido_session *session, found_list *list, void *item) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
-        void **items = realloc(list->items, capacity * sizeof *items);
-        if (items == NULL)
-            return lido__unit_out_of_memory(session);
-        list->items = items;
-        list->capacity = capacity;
-    }
-    list->items[list->count++] = item;
-    return true;
-}
-
-static bool read_all(lido_session *session, lido__set *set, lido_rows *rows, found_list *list) {
-    bool skip;
-    if (lido_row_count(rows) > 0 && !lido__identity_reserve(&set->keyed, (size_t)lido_row_count(rows)))
-        return lido__unit_out_of_memory(session);
-    while (lido_next(rows)) {
-        lido__object *object = lido__set_take_row(session, set, rows->row, &skip);
-        if (object == NULL && !skip)
-            return false;
-        if (object != NULL && !list_add(session, list, lido__object_struct(object)))
-            return false;
-    }
-    return !session->failed;
-}
-
 /* In the unit's memory, ended by NULL. */
-static void **hand_out(lido_session *session, const found_list *list) {
+static void **hand_out(lido_session *session, const lido__found *list) {
     void **items = lido__arena_allocate(&unit_of(session)->memory, (list->count + 1) * sizeof *items);
     if (items == NULL) {
         lido__unit_out_of_memory(session);
@@ -130,21 +52,27 @@ static const char *write_sql(lido_session *session, const char *head, const char
     return lido__buffer_string(text);
 }
 
-static bool find(lido_session *session, lido__set *set, const char *sql, size_t count, const lido_value *values,
-                 found_list *list) {
-    lido_rows *rows = sql != NULL ? lido__unit_query(session, sql, count, values) : NULL;
-    bool done = rows != NULL && read_all(session, set, rows, list);
-    lido_rows_close(rows);
-    return done && !session->failed;
+/* Whether a tail leaves the query with one table, whose rows have a key each: it begins with what follows a FROM, and
+ * nothing in it adds other rows. A tail that cannot be told is taken for one that may not. */
+static bool is_plain(const char *tail) {
+    static const char *const begins[] = {"WHERE", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR"};
+    const char *first = tail + strspn(tail, " \t\r\n");
+    bool plain = first[0] == '\0';
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0] && !plain; i++)
+        plain = strncasecmp(first, begins[i], strlen(begins[i])) == 0;
+    return plain && strcasestr(first, "UNION") == NULL && strcasestr(first, "EXCEPT") == NULL &&
+           strcasestr(first, "INTERSECT") == NULL;
 }
 
 void **lido_find_objects(lido_session *session, const lido_model *model, size_t *found, const char *tail, size_t count,
                          const lido_value *values) {
-    found_list list = {.items = NULL};
+    lido__found list = {.items = NULL};
     void **items = NULL;
-    lido__set *set = lido__set_of(session, model);
-    if (set != NULL && lido__unit_autoflush(session) &&
-        find(session, set, write_sql(session, set->select, "", "", tail, ""), count, values, &list))
+    const char *sql = NULL;
+    lido__set *set = lido__set_look(session, model);
+    if (set != NULL && lido__unit_autoflush(session))
+        sql = write_sql(session, set->select, "", "", tail, "");
+    if (sql != NULL && lido__set_take(session, set, sql, count, values, is_plain(tail), &list))
         items = hand_out(session, &list);
     free(list.items);
     if (found != NULL)
@@ -154,8 +82,8 @@ void **lido_find_objects(lido_session *session, const lido_model *model, size_t 
 
 /* The first row's object that was not removed; NULL: there is none, or the session has failed. */
 static void *find_one(lido_session *session, lido__set *set, const char *sql, size_t count, const lido_value *values) {
-    found_list list = {.items = NULL};
-    bool done = find(session, set, sql, count, values, &list);
+    lido__found list = {.items = NULL};
+    bool done = sql != NULL && lido__set_take(session, set, sql, count, values, false, &list);
     void *object = done && list.count > 0 ? list.items[0] : NULL;
     free(list.items);
     return object;
@@ -273,7 +201,7 @@ static lido_value ask(lido_session *session, const char *sql, size_t count, cons
 
 int64_t lido_count_objects(lido_session *session, const lido_model *model, const char *tail, size_t count,
                            const lido_value *values) {
-    const lido__set *set = lido__set_of(session, model);
+    const lido__set *set = lido__set_look(session, model);
     if (set == NULL || !lido__unit_autoflush(session))
         return 0;
     const char *sql = write_sql(session, "SELECT count(*) FROM ", set->plan->table, " ", tail, "");
@@ -282,7 +210,7 @@ int64_t lido_count_objects(lido_session *session, const lido_model *model, const
 
 bool lido_objects_exist(lido_session *session, const lido_model *model, const char *tail, size_t count,
                         const lido_value *values) {
-    const lido__set *set = lido__set_of(session, model);
+    const lido__set *set = lido__set_look(session, model);
     if (set == NULL || !lido__unit_autoflush(session))
         return false;
     const char *sql =
@@ -292,7 +220,7 @@ bool lido_objects_exist(lido_session *session, const lido_model *model, const ch
 
 int64_t lido_update_objects(lido_session *session, const lido_model *model, const char *text, size_t count,
                             const lido_value *values) {
-    const lido__set *set = lido__set_of(session, model);
+    const lido__set *set = lido__set_look(session, model);
     if (set == NULL || !lido__unit_autoflush(session))
         return 0;
     const char *sql = write_sql(session, "UPDATE ", set->plan->table, " SET ", text, "");
@@ -301,7 +229,7 @@ int64_t lido_update_objects(lido_session *session, const lido_model *model, cons
 
 int64_t lido_delete_objects(lido_session *session, const lido_model *model, const char *condition, size_t count,
                             const lido_value *values) {
-    const lido__set *set = lido__set_of(session, model);
+    const lido__set *set = lido__set_look(session, model);
     if (set == NULL || !lido__unit_autoflush(session))
         return 0;
     const char *sql = write_sql(session, "DELETE FROM ", set->plan->table, " WHERE ", condition, "");

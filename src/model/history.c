@@ -79,6 +79,10 @@ void lido__history_begin(lido_session *session, int savepoint) {
     if (savepoint == 1)
         known->count = 0;
     known->marks[number] = known->count;
+    /* To undo is to take out of the map what came since: so that what was there before is in it. */
+    for (lido__set *set = ((lido__unit_of_work *)session->unit)->sets; set != NULL && !session->failed; set = set->next)
+        if (set->unmapped)
+            lido__set_map(session, set);
 }
 
 static void undo(const entry *happened) {

@@ -320,19 +320,55 @@ static bool add_references(builder *build) {
 
 /* ---- Pieces of SQL ---- */
 
+/* Where no member is there twice, it is enough to add up their sizes. */
+static bool is_dense(const lido__plan *plan) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < plan->column_count; i++)
+        bytes += plan->columns[i].size;
+    for (size_t i = 0; i < plan->column_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (plan->columns[i].offset == plan->columns[j].offset)
+                return false;
+    return bytes == plan->model->size;
+}
+
+/* The columns as they are selected. */
+static bool list_columns(builder *build) {
+    lido__plan *plan = build->plan;
+    size_t count = plan->column_count;
+    const lido__column **listed = lido__arena_allocate(&plan->memory, count * sizeof(lido__column *));
+    lido__row_member *targets = lido__arena_allocate(&plan->memory, count * sizeof *targets);
+    if (listed == NULL || targets == NULL)
+        return false;
+    size_t next = plan->key_count;
+    memcpy(listed, plan->keys, plan->key_count * sizeof(lido__column *));
+    for (size_t i = 0; i < count; i++)
+        if (!plan->columns[i].is_key)
+            listed[next++] = &plan->columns[i];
+    for (size_t i = 0; i < count; i++) {
+        targets[i] = (lido__row_member){listed[i]->kind, listed[i]->may_be_null, listed[i]->offset};
+        lido__buffer_format(&build->quoted, "%s%s.%s", i > 0 ? ", " : "", plan->table, listed[i]->quoted);
+    }
+    plan->listed = listed;
+    plan->targets = targets;
+    return true;
+}
+
 static bool write_pieces(builder *build) {
     lido__plan *plan = build->plan;
     lido_member *members = lido__arena_allocate(&plan->memory, plan->column_count * sizeof *members);
     lido__buffer_clear(&build->quoted);
     lido__buffer_clear(&build->bare);
-    for (size_t i = 0; members != NULL && i < plan->column_count; i++) {
+    if (members == NULL || !list_columns(build))
+        return false;
+    for (size_t i = 0; i < plan->column_count; i++) {
         const lido__column *column = &plan->columns[i];
         members[i] = (lido_member){column->quoted, column->kind, column->offset};
-        lido__buffer_format(&build->quoted, "%s%s.%s", i > 0 ? ", " : "", plan->table, column->quoted);
     }
     for (size_t i = 0; i < plan->key_count; i++)
         lido__buffer_format(&build->bare, "%s%s = ?", i > 0 ? " AND " : "", plan->keys[i]->quoted);
     plan->members = members;
+    plan->is_dense = is_dense(plan);
     plan->column_list = keep(build, &build->quoted);
     plan->key_condition = keep(build, &build->bare);
     return !plan->memory.out_of_memory;

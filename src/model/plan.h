@@ -10,6 +10,7 @@
 #include <lido/model.h>
 
 #include "base/memory.h"
+#include "base/row_sink.h"
 
 typedef enum lido__generated {
     LIDO__NOT_GENERATED = 0,
@@ -61,14 +62,17 @@ struct lido__plan {
     const lido__column *const *keys;
     const lido__column *version;   /* or NULL */
     const lido__column *generated; /* the key, if it is generated; or NULL */
+    bool is_dense;                 /* the columns are all of the struct: nothing lies between or behind them */
     size_t reference_count;
     const lido__reference *references;
     size_t index_count;
     const lido__index *indexes;
 
     /* Pieces of SQL, the same on both databases. */
-    const char *column_list;   /* "items"."id", "items"."name": a tail may join tables with columns of the same names */
-    const char *key_condition; /* "id" = ?; with more columns AND between them */
+    const char *column_list; /* "items"."id", "items"."name": a tail may join tables with columns of the same names */
+    const lido__column *const *listed; /* those columns: the key's come first, for they tell whether a row is wanted; */
+    const lido__row_member *targets;   /* and where they go */
+    const char *key_condition;         /* "id" = ?; with more columns AND between them */
 
     lido__arena memory; /* of all this */
     lido__plan *next;   /* in the table of plans */

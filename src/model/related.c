@@ -3,6 +3,7 @@
  * The keys go as one parameter: an array on PostgreSQL, JSON on SQLite; so there is one statement however many keys
  * there are. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/convert.h"
@@ -110,18 +111,13 @@ static bool write_keys(loading *on, lido__buffer *text, bool json) {
     return !text->out_of_memory || lido__unit_out_of_memory(on->session);
 }
 
-static bool take_rows(loading *on, lido_rows *rows) {
-    bool skip;
-    while (lido_next(rows)) {
-        const lido__object *object = lido__set_take_row(on->session, on->target, rows->row, &skip);
-        if (object == NULL && !skip)
-            return false;
-        const lido_value value = object != NULL ? value_of(on->column, lido__object_struct(object)) : lido_value_null();
-        wanted *one = object != NULL ? find(on, &value) : NULL;
+static void note_found(loading *on, const lido__found *found) {
+    for (size_t i = 0; i < found->count; i++) {
+        const lido_value value = value_of(on->column, found->items[i]);
+        wanted *one = find(on, &value);
         if (one != NULL)
-            one->found = lido__object_struct(object);
+            one->found = found->items[i];
     }
-    return !on->session->failed;
 }
 
 static bool ask(loading *on) {
@@ -136,11 +132,13 @@ static bool ask(loading *on) {
                         json ? " IN (SELECT value FROM json_each(?))" : " = ANY (?)");
     done = done && (!sql->out_of_memory || lido__unit_out_of_memory(on->session));
     lido_value parameter = lido_value_text_sized(lido__buffer_string(&keys), keys.size);
-    lido_rows *rows = done ? lido__unit_query(on->session, lido__buffer_string(sql), 1, &parameter) : NULL;
-    done = rows != NULL && take_rows(on, rows);
-    lido_rows_close(rows);
+    lido__found found = {.items = NULL};
+    done = done && lido__set_take(on->session, on->target, lido__buffer_string(sql), 1, &parameter, false, &found);
+    if (done)
+        note_found(on, &found);
+    free(found.items);
     lido__buffer_done(&keys);
-    return done && !on->session->failed;
+    return done;
 }
 
 /* ---- The whole ---- */

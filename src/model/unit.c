@@ -61,6 +61,7 @@ static void forget_objects(lido__unit_of_work *unit) {
         set->first = NULL;
         set->last = &set->first;
         set->unwritten = 0;
+        set->unmapped = false;
     }
     lido__history_clear(unit);
 }
@@ -141,7 +142,7 @@ static lido__set *set_new(lido_session *session, lido__unit_of_work *unit, const
     return NULL;
 }
 
-lido__set *lido__set_open(lido_session *session, const lido_model *model) {
+static lido__set *find_set(lido_session *session, const lido_model *model) {
     lido__unit_of_work *unit = lido__unit_of(session);
     if (unit == NULL)
         return NULL;
@@ -149,6 +150,15 @@ lido__set *lido__set_open(lido_session *session, const lido_model *model) {
     if (set == NULL || set->model != model)
         set = (lido__set *)lido__identity_find(&unit->set_map, &model, sizeof model);
     return set != NULL ? set : set_new(session, unit, model);
+}
+
+lido__set *lido__set_open(lido_session *session, const lido_model *model) {
+    lido__set *set = find_set(session, model);
+    return set == NULL || !set->unmapped || lido__set_map(session, set) ? set : NULL;
+}
+
+lido__set *lido__set_look(lido_session *session, const lido_model *model) {
+    return lido__session_is_ready(session, "") ? find_set(session, model) : NULL;
 }
 
 lido__set *lido__set_of(lido_session *session, const lido_model *model) {
@@ -262,7 +272,7 @@ lido__object *lido__object_new(lido_session *session, lido__set *set) {
         lido__unit_out_of_memory(session);
         return NULL;
     }
-    memset(object, 0, LIDO__OBJECT_HEADER + set->size);
+    memset(object, 0, LIDO__OBJECT_HEADER + (set->plan->is_dense ? 0 : set->size));
     return object;
 }
 
@@ -308,6 +318,44 @@ bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *ob
         return false;
     object->identity.hash = hash;
     return link_object(session, set, object);
+}
+
+void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object) {
+    lido__object_settle(session, set, object);
+    *set->last = object;
+    set->last = &object->next;
+    set->unmapped = true;
+}
+
+/* Rows of a table whose key is not unique were taken for different objects. */
+static bool refuse_twice(lido_session *session, const lido__set *set, const lido__object *object) {
+    char whose[LIDO__WHOSE_SIZE];
+    lido__object_describe(set, lido__object_was(set, object), whose, sizeof whose);
+    return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
+                              "two rows are %s: the model's key is not unique in its table", whose);
+}
+
+bool lido__set_map(lido_session *session, lido__set *set) {
+    lido__identity_map *map = &set->keyed;
+    size_t count = 0;
+    for (const lido__object *object = set->first; object != NULL; object = object->next)
+        count++;
+    bool mapped = lido__identity_reserve(map, count) || lido__unit_out_of_memory(session);
+    for (lido__object *object = set->first; mapped && object != NULL; object = object->next) {
+        mapped = keep_key(session, set, object);
+        if (!mapped)
+            break;
+        lido__identity *identity = &object->identity;
+        identity->hash = lido__identity_hash(map, identity->key, identity->size);
+        if (lido__identity_find_hashed(map, identity->key, identity->size, identity->hash) == NULL)
+            lido__identity_put(map, identity);
+        else
+            mapped = refuse_twice(session, set, object);
+    }
+    set->unmapped = !mapped;
+    if (!mapped)
+        lido__identity_clear(map);
+    return mapped;
 }
 
 void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object) {

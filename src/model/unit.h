@@ -1,7 +1,7 @@
 /* A session's unit of work: the objects that it has for its rows, one for each key, and what became of them.
  *
  * unit.c makes it and keeps it, history.c undoes; change.c finds what changed, flush.c writes it, in the order of
- * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read. All of it belongs to the
+ * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read, by take.c. All of it belongs to the
  * session's thread or task: there is no lock.
  *
  * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side. */
@@ -49,6 +49,7 @@ typedef struct lido__set {
     lido__object *first;        /* all of them, GONE ones too until the next flush, in the order they came */
     lido__object **last;
     size_t unwritten;    /* ADDED or REMOVED: how many */
+    bool unmapped;       /* no object is in `keyed` yet: none was looked for since the first ones were found */
     const char *select;  /* SELECT … FROM … and a blank */
     const char *fetch;   /* the same by key */
     lido__object *spare; /* one that was made and not used */
@@ -90,13 +91,18 @@ lido__unit_of_work *lido__unit_of(lido_session *session);
 
 /* Whether the session can be asked, and if so the objects of a model; NULL: it cannot, or it has failed now. */
 lido__set *lido__set_of(lido_session *session, const lido_model *model);
-/* The same of a session that may have failed. */
+/* The same for who looks for none of the objects: the set may be `unmapped`. */
+lido__set *lido__set_look(lido_session *session, const lido_model *model);
+/* As the first, of a session that may have failed. */
 lido__set *lido__set_open(lido_session *session, const lido_model *model);
 
 /* A refusal that has to do with a model: category, and a message that begins with its name. Returns false. */
 bool lido__model_refuse(lido_session *session, const lido_model *model, lido_category category, const char *format, ...)
     LIDO_FORMAT(4, 5);
 bool lido__unit_out_of_memory(lido_session *session);
+
+/* Puts the objects of an `unmapped` set into its map. False: the session has failed. */
+bool lido__set_map(lido_session *session, lido__set *set);
 
 /* The key of a struct as the maps have it: a part of the struct, or written down in the unit's `key`, good until the
  * next. False: out of memory, the session has failed. */
@@ -118,6 +124,8 @@ lido__object *lido__object_new(lido_session *session, lido__set *set);
  * out of memory, the session has failed. */
 bool lido__set_track(lido_session *session, lido__set *set, lido__object *object);
 bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash);
+/* The last, in a set that is `unmapped`, or has no objects yet and is so from now on. */
+void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object);
 /* What the struct is now is what the database has. */
 void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object);
 /* Takes an object out of its map. */
@@ -176,21 +184,25 @@ lido__object *lido__reference_find_by_key(lido_session *session, const lido__ref
 
 /* ---- read.c ---- */
 
-/* Reads the values of the plan's columns into a struct, copying what they point to into `memory`: those of the key, or
- * the others. False: the session has failed. */
-bool lido__read_keys(lido_session *session, const lido__set *set, const lido_value *row, void *object);
-bool lido__read_others(lido_session *session, const lido__set *set, const lido_value *row, void *object);
-/* One column's. */
+/* Reads a column's value into a struct, copying what it points to into `memory`. False: the session has failed. */
 bool lido__read_column(lido_session *session, const lido__set *set, const lido__column *column, const lido_value *value,
                        void *object);
+/* It cannot be read. Returns false. */
+bool lido__read_refuse(lido_session *session, const lido__set *set, const lido__column *column, const char *why);
 
-/* ---- find.c ---- */
+/* ---- take.c ---- */
 
-/* The object of a row with the plan's columns: the one that there is, or a new one. NULL, and *skip: it was removed;
- * else the session has failed. */
-lido__object *lido__set_take_row(lido_session *session, lido__set *set, const lido_value *row, bool *skip);
-/* Runs a SELECT whose rows are to become objects. */
-lido_rows *lido__unit_query(lido_session *session, const char *sql, size_t count, const lido_value *values);
+/* The structs of objects that were found. */
+typedef struct lido__found {
+    void **items; /* to be freed */
+    size_t count;
+    size_t capacity;
+} lido__found;
+
+/* Runs a SELECT of the set's columns, whose rows become objects: those that there are, or new ones. Those that were
+ * removed are left out. `distinct`: no key can be in two of the rows. False: the session has failed. */
+bool lido__set_take(lido_session *session, lido__set *set, const char *sql, size_t count, const lido_value *values,
+                    bool distinct, lido__found *found);
 
 /* ---- write.c ---- */
 

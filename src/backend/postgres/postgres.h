@@ -174,6 +174,13 @@ postgres_format lido__postgres_format_for(const PGresult *result);
 bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid type, bool binary, lido__arena *arena,
                                lido_value *value);
 
+/* ---- pour.c ---- */
+
+/* Reads a result's rows, from `first` on, into a sink; `types` are the columns'. False as above, with *column that it is
+ * about; true also if the sink has refused one. */
+bool lido__postgres_pour(const PGresult *from, const Oid *types, int first, lido__arena *arena, lido__row_sink *sink,
+                         size_t *column);
+
 /* ---- numeric.c ---- */
 
 /* Decimal digits with an optional sign and point as PostgreSQL's binary numeric, in at most size + 16 bytes; returns

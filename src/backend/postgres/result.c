@@ -35,19 +35,22 @@ static const char *column_name(const lido__result *result, size_t index) {
     return rows->names != NULL ? rows->names[index] : PQfname(rows->result, (int)index);
 }
 
-static bool read_row(kept_rows *rows, size_t columns, int row, lido__arena *arena, lido_error *error) {
-    size_t i = 0;
-    while (i < columns &&
-           lido__postgres_read_field(rows->result, row, (int)i, rows->types[i], rows->binary, arena, &rows->values[i]))
-        i++;
-    if (i == columns)
-        return true;
+/* Returns false. */
+static bool fault_field(const kept_rows *rows, size_t column, const lido__arena *arena, lido_error *error) {
     if (arena->out_of_memory)
         return lido__fault_memory(error, "reading a row");
     return lido__fault(error, LIDO_ERROR_OTHER,
                        "column %zu (%s) holds what its type cannot: the server or what is "
                        "between it and the program is broken",
-                       i, PQfname(rows->result, (int)i));
+                       column, PQfname(rows->result, (int)column));
+}
+
+static bool read_row(kept_rows *rows, size_t columns, int row, lido__arena *arena, lido_error *error) {
+    size_t i = 0;
+    while (i < columns &&
+           lido__postgres_read_field(rows->result, row, (int)i, rows->types[i], rows->binary, arena, &rows->values[i]))
+        i++;
+    return i == columns || fault_field(rows, i, arena, error);
 }
 
 static int step_kept(lido__result *result, const lido_value **row, lido_error *error) {
@@ -56,6 +59,17 @@ static int step_kept(lido__result *result, const lido_value **row, lido_error *e
         return 0;
     *row = rows->values;
     return read_row(rows, result->columns, (int)result->next_row++, &result->arena, error) ? 1 : -1;
+}
+
+static int pour_kept(lido__result *result, lido__row_sink *sink, lido_error *error) {
+    kept_rows *rows = result->state;
+    size_t column;
+    int first = (int)result->next_row;
+    result->next_row = result->row_count;
+    if (lido__postgres_pour(rows->result, rows->types, first, &result->arena, sink, &column))
+        return 0;
+    fault_field(rows, column, &result->arena, error);
+    return -1;
 }
 
 /* libpq's results stand by themselves: freeing one says nothing on the connection that it came by. */
@@ -71,7 +85,8 @@ static bool release_kept(lido__result *result, lido_error *error) {
     return true;
 }
 
-static const lido__result_operations kept_operations = {column_name, step_kept, release_kept, forget_kept};
+static const lido__result_operations kept_operations = {
+    .column_name = column_name, .step = step_kept, .release = release_kept, .forget = forget_kept, .pour = pour_kept};
 
 /* The frame of a result; the PGresult is not owned yet. NULL if memory ran out. */
 static kept_rows *result_begin(lido__result *result, PGresult *from) {
@@ -253,7 +268,8 @@ static bool release_stream(lido__result *result, lido_error *error) {
     return done;
 }
 
-static const lido__result_operations stream_operations = {column_name, step_stream, release_stream, forget_stream};
+static const lido__result_operations stream_operations = {
+    .column_name = column_name, .step = step_stream, .release = release_stream, .forget = forget_stream};
 
 static const char **copy_names(lido__arena *arena, const PGresult *from) {
     size_t columns = (size_t)PQnfields(from);

@@ -2,7 +2,9 @@
 #ifndef LIDO_BACKEND_POSTGRES_TYPES_H
 #define LIDO_BACKEND_POSTGRES_TYPES_H
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "backend/postgres/postgres.h"
 
@@ -34,5 +36,24 @@ enum {
 
 #define EPOCH_US (946684800 * INT64_C(1000000)) /* 2000-01-01, which PostgreSQL counts from */
 #define DAY_US (86400 * INT64_C(1000000))
+
+/* Numbers of the wire, which are big-endian. */
+static inline uint16_t lido__postgres_read_16(const char *bytes) {
+    uint16_t number;
+    memcpy(&number, bytes, sizeof number);
+    return be16toh(number);
+}
+
+static inline uint32_t lido__postgres_read_32(const char *bytes) {
+    uint32_t number;
+    memcpy(&number, bytes, sizeof number);
+    return be32toh(number);
+}
+
+static inline uint64_t lido__postgres_read_64(const char *bytes) {
+    uint64_t number;
+    memcpy(&number, bytes, sizeof number);
+    return be64toh(number);
+}
 
 #endif

@@ -2,7 +2,6 @@
  *
  * Both forms give the same value, for a statement's first answer comes as text and later ones in binary: what a
  * program sees must not depend on how often it asked. */
-#include <endian.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,24 +48,6 @@ postgres_format lido__postgres_format_for(const PGresult *result) {
     return POSTGRES_BINARY;
 }
 
-static uint16_t read_16(const char *bytes) {
-    uint16_t number;
-    memcpy(&number, bytes, sizeof number);
-    return be16toh(number);
-}
-
-static uint32_t read_32(const char *bytes) {
-    uint32_t number;
-    memcpy(&number, bytes, sizeof number);
-    return be32toh(number);
-}
-
-static uint64_t read_64(const char *bytes) {
-    uint64_t number;
-    memcpy(&number, bytes, sizeof number);
-    return be64toh(number);
-}
-
 static lido_value text_value(lido_kind kind, const char *text, size_t size) {
     lido_value value = lido_value_text_sized(text, size);
     value.kind = kind;
@@ -105,14 +86,14 @@ static bool read_date(int32_t days, lido__arena *arena, lido_value *value) {
 }
 
 static double read_float4(const char *bytes) {
-    uint32_t bits = read_32(bytes);
+    uint32_t bits = lido__postgres_read_32(bytes);
     float real;
     memcpy(&real, &bits, sizeof real);
     return (double)real;
 }
 
 static double read_float8(const char *bytes) {
-    uint64_t bits = read_64(bytes);
+    uint64_t bits = lido__postgres_read_64(bytes);
     double real;
     memcpy(&real, &bits, sizeof real);
     return real;
@@ -159,16 +140,16 @@ static bool read_binary(Oid type, const char *field, size_t size, lido__arena *a
         *value = lido_value_bool(field[0] != 0);
         return true;
     case TYPE_INT2:
-        *value = lido_value_int64((int16_t)read_16(field));
+        *value = lido_value_int64((int16_t)lido__postgres_read_16(field));
         return true;
     case TYPE_INT4:
-        *value = lido_value_int64((int32_t)read_32(field));
+        *value = lido_value_int64((int32_t)lido__postgres_read_32(field));
         return true;
     case TYPE_OID:
-        *value = lido_value_int64(read_32(field));
+        *value = lido_value_int64(lido__postgres_read_32(field));
         return true;
     case TYPE_INT8:
-        *value = lido_value_int64((int64_t)read_64(field));
+        *value = lido_value_int64((int64_t)lido__postgres_read_64(field));
         return true;
     case TYPE_FLOAT4:
         *value = lido_value_double(read_float4(field));
@@ -177,10 +158,10 @@ static bool read_binary(Oid type, const char *field, size_t size, lido__arena *a
         *value = lido_value_double(read_float8(field));
         return true;
     case TYPE_DATE:
-        return read_date((int32_t)read_32(field), arena, value);
+        return read_date((int32_t)lido__postgres_read_32(field), arena, value);
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
-        *value = time_value((int64_t)read_64(field));
+        *value = time_value((int64_t)lido__postgres_read_64(field));
         return true;
     case TYPE_UUID:
         value->kind = LIDO_KIND_UUID;

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 
-enum { AHEAD_BYTES_MOST = 64 * 1024 };
+enum { AHEAD_BYTES_MOST = 64 * 1024, POURED_MOST = 256 /* rows, between two looks at the clock */ };
 
 /* A row read at once: a link of a list in the arena. */
 typedef struct stored_row {
@@ -52,7 +52,8 @@ static void forget_stored(lido__result *result) {
     (void)result;
 }
 
-static const lido__result_operations stored_operations = {column_name, step_stored, release_stored, forget_stored};
+static const lido__result_operations stored_operations = {
+    .column_name = column_name, .step = step_stored, .release = release_stored, .forget = forget_stored};
 
 static int end_stream(lido__result *result) {
     stored_rows *rows = result->state;
@@ -71,6 +72,7 @@ static int end_stream(lido__result *result) {
 /* One step of a stream; or as many as are worth it where each call costs something, the rows being copied. */
 typedef struct stepping {
     lido__result *result;
+    lido__row_sink *sink; /* where rows go that are stepped through in place; NULL: none is read */
     bool out_of_memory;
 } stepping;
 
@@ -90,9 +92,24 @@ static size_t row_bytes(const stored_row *row, int columns) {
     return bytes;
 }
 
+/* The sink is called here by whoever asked for the rows. The last row is left for who called this. */
+static void step_into_sink(const stepping *wanted, stored_rows *rows) {
+    rows->code = sqlite3_step(rows->streaming->handle);
+    for (int i = 1; i < POURED_MOST && rows->code == SQLITE_ROW; i++) {
+        if (!lido__sqlite_pour_row(rows->streaming, &rows->row, wanted->sink))
+            return;
+        rows->code = sqlite3_step(rows->streaming->handle);
+    }
+    rows->stepped = true;
+}
+
 static void step_on(void *argument, int worth) {
     stepping *wanted = argument;
     stored_rows *rows = wanted->result->state;
+    if (worth == 1 && wanted->sink != NULL) {
+        step_into_sink(wanted, rows);
+        return;
+    }
     stored_row **link = &rows->ahead;
     size_t bytes = 0;
     rows->code = sqlite3_step(rows->streaming->handle);
@@ -119,10 +136,10 @@ static int fail_stream(lido__result *result) {
 }
 
 /* False with *error set. */
-static bool make_step(lido__result *result, lido_error *error) {
+static bool make_step(lido__result *result, lido__row_sink *sink, lido_error *error) {
     stored_rows *rows = result->state;
     sqlite_connection *connection = (sqlite_connection *)result->connection;
-    stepping wanted = {.result = result};
+    stepping wanted = {.result = result, .sink = sink};
     lido__arena_reset(&rows->row);
     connection->timed_out = false;
     connection->deadline = lido__await_deadline(lido__deadline_in_ms(result->timeout_ms));
@@ -164,9 +181,29 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
         return take_row_ahead(rows, row);
     if (rows->streaming == NULL)
         return 0;
-    if (!rows->stepped && !make_step(result, error))
+    if (!rows->stepped && !make_step(result, NULL, error))
         return fail_stream(result);
     return rows->ahead != NULL ? take_row_ahead(rows, row) : take_step(result, row, error);
+}
+
+static int pour_stream(lido__result *result, lido__row_sink *sink, lido_error *error) {
+    stored_rows *rows = result->state;
+    const lido_value *row;
+    while (rows->ahead != NULL) {
+        take_row_ahead(rows, &row);
+        if (!lido__row_sink_take_row(sink, row))
+            return 0;
+    }
+    if (rows->streaming == NULL)
+        return 0;
+    if (!rows->stepped && !make_step(result, sink, error))
+        return fail_stream(result);
+    if (sink->refused || rows->ahead != NULL)
+        return !sink->refused;
+    if (rows->code != SQLITE_ROW)
+        return take_step(result, &row, error);
+    rows->stepped = false;
+    return lido__sqlite_pour_row(rows->streaming, &rows->row, sink);
 }
 
 static void step_to_end(void *argument, int worth) {
@@ -206,7 +243,11 @@ static void forget_stream(lido__result *result) {
     rows->streaming = NULL;
 }
 
-static const lido__result_operations stream_operations = {column_name, step_stream, release_stream, forget_stream};
+static const lido__result_operations stream_operations = {.column_name = column_name,
+                                                          .step = step_stream,
+                                                          .release = release_stream,
+                                                          .forget = forget_stream,
+                                                          .pour = pour_stream};
 
 /* The frame of a result: columns and their names, before any row. NULL if memory ran out. */
 static stored_rows *result_begin(lido__result *result, const sqlite_statement *statement) {

@@ -84,6 +84,9 @@ bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statemen
  * memory ran out. Without it, texts live until the next step. */
 bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values);
 
+/* Reads it into a sink; what has to be made on the way is made in the arena. False: the sink has refused it. */
+bool lido__sqlite_pour_row(const sqlite_statement *statement, lido__arena *arena, lido__row_sink *sink);
+
 /* The columns' names and what they were declared to hold, if that is not known yet or the schema changed. */
 bool lido__sqlite_read_columns(sqlite_statement *statement);
 

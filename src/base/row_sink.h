@@ -1,0 +1,101 @@
+/* Row sinks: rows straight into structs, without a lido_value for each cell on the way.
+ *
+ * Who wants rows says which member each column is for; who has them puts what already has the member's type there
+ * itself, and gives everything else to lido__row_sink_take. So both have one meaning, and neither knows the other. */
+#ifndef LIDO_BASE_ROW_SINK_H
+#define LIDO_BASE_ROW_SINK_H
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/convert.h"
+
+/* The member that a column of the rows is for. */
+typedef struct lido__row_member {
+    lido_target_kind kind;
+    bool may_be_null;
+    size_t offset;
+} lido__row_member;
+
+typedef enum lido__row_wish { LIDO__ROW_WANTED, LIDO__ROW_SKIPPED, LIDO__ROW_REFUSED } lido__row_wish;
+
+/* Its functions are called by the task or thread that wanted the rows, and by no other. */
+typedef struct lido__row_sink lido__row_sink;
+struct lido__row_sink {
+    size_t count; /* of columns; the rows have as many */
+    const lido__row_member *members;
+    size_t key_count;    /* so many columns come first that tell whether the others are wanted */
+    void *object;        /* the struct that the row goes into; the sink's functions may set another */
+    lido__arena *memory; /* what members point to goes there */
+    /* The key is in `object`. */
+    lido__row_wish (*keyed)(lido__row_sink *sink);
+    /* So is all of the row. False: refused. */
+    bool (*complete)(lido__row_sink *sink);
+    bool refused; /* out: no more rows are wanted, for `keyed` or `complete` said so; or a column could not be read: */
+    const char *why; /* why not, as lido__convert_target says it, or NULL; */
+    size_t column;   /* and which */
+};
+
+extern const char lido__row_sink_no_memory[]; /* among the `why` */
+
+/* Puts a value into the member that the column is for, copying what it points to. False: refused. */
+bool lido__row_sink_take(lido__row_sink *sink, size_t column, const lido_value *value);
+/* The same for all columns of a row, with what is between them. */
+bool lido__row_sink_take_row(lido__row_sink *sink, const lido_value *row);
+/* A column cannot be read. Returns false. */
+bool lido__row_sink_refuse(lido__row_sink *sink, size_t column, const char *why);
+
+/* The same for one member of a struct; NULL, or why not. */
+const char *lido__row_member_take(const lido__row_member *to, const lido_value *value, lido__arena *memory,
+                                  void *object);
+/* The same, and what is in the value stays there; in `memory` is only what had to be made. */
+const char *lido__row_member_borrow(const lido__row_member *to, const lido_value *value, lido__arena *memory,
+                                    void *object);
+
+static inline void *lido__row_sink_member(const lido__row_sink *sink, size_t column) {
+    return (char *)sink->object + sink->members[column].offset;
+}
+
+/* After the first `read` columns: whether the row goes on. If not, it is skipped, or refused. */
+static inline bool lido__row_sink_goes_on(lido__row_sink *sink, size_t read) {
+    if (read != sink->key_count)
+        return true;
+    lido__row_wish wish = sink->keyed(sink);
+    sink->refused = wish == LIDO__ROW_REFUSED;
+    return wish == LIDO__ROW_WANTED;
+}
+
+/* After the last column. False: refused. */
+static inline bool lido__row_sink_complete(lido__row_sink *sink) {
+    sink->refused = !sink->complete(sink);
+    return !sink->refused;
+}
+
+/* ---- What has the member's type already. False: it has not, or does not fit as it is: lido__row_sink_take ---- */
+
+static inline bool lido__row_member_is_wide(const lido__row_member *to) {
+    return to->kind == LIDO_TARGET_LONG_LONG || (to->kind == LIDO_TARGET_LONG && sizeof(long) == sizeof(long long));
+}
+
+static inline bool lido__row_sink_put_integer(lido__row_sink *sink, size_t column, int64_t integer) {
+    const lido__row_member *to = &sink->members[column];
+    if (lido__row_member_is_wide(to))
+        memcpy(lido__row_sink_member(sink, column), &integer, sizeof integer);
+    else if (to->kind == LIDO_TARGET_INT && integer >= INT_MIN && integer <= INT_MAX)
+        *(int *)lido__row_sink_member(sink, column) = (int)integer;
+    else
+        return false;
+    return true;
+}
+
+static inline bool lido__row_sink_put_double(lido__row_sink *sink, size_t column, double real) {
+    if (sink->members[column].kind != LIDO_TARGET_DOUBLE)
+        return false;
+    *(double *)lido__row_sink_member(sink, column) = real;
+    return true;
+}
+
+/* For a member that is a text. False: refused, for it has a NUL inside, or there is no memory for the copy. */
+bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size);
+
+#endif
