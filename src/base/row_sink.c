@@ -2,11 +2,11 @@
 #include "base/row_sink.h"
 
 const char lido__row_sink_no_memory[] = "finds no memory for its text";
-static const char has_nul[] = "holds a NUL byte, at which C would see it end";
+const char lido__row_sink_has_nul[] = "holds a NUL byte, at which C would see it end";
 
 static const char *copy_text(const char *text, size_t size, lido__arena *memory, void *member) {
     if (memchr(text, '\0', size) != NULL)
-        return has_nul;
+        return lido__row_sink_has_nul;
     const char *copy = lido__arena_copy(memory, text, size);
     if (copy == NULL)
         return lido__row_sink_no_memory;
@@ -54,11 +54,6 @@ bool lido__row_sink_refuse(lido__row_sink *sink, size_t column, const char *why)
 
 bool lido__row_sink_take(lido__row_sink *sink, size_t column, const lido_value *value) {
     const char *why = lido__row_member_take(&sink->members[column], value, sink->memory, sink->object);
-    return why == NULL || lido__row_sink_refuse(sink, column, why);
-}
-
-bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size) {
-    const char *why = copy_text(text, size, sink->memory, lido__row_sink_member(sink, column));
     return why == NULL || lido__row_sink_refuse(sink, column, why);
 }
 

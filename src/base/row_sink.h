@@ -36,7 +36,9 @@ struct lido__row_sink {
     size_t column;   /* and which */
 };
 
-extern const char lido__row_sink_no_memory[]; /* among the `why` */
+/* Among the `why`. */
+extern const char lido__row_sink_no_memory[];
+extern const char lido__row_sink_has_nul[];
 
 /* Puts a value into the member that the column is for, copying what it points to. False: refused. */
 bool lido__row_sink_take(lido__row_sink *sink, size_t column, const lido_value *value);
@@ -96,6 +98,14 @@ static inline bool lido__row_sink_put_double(lido__row_sink *sink, size_t column
 }
 
 /* For a member that is a text. False: refused, for it has a NUL inside, or there is no memory for the copy. */
-bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size);
+static inline bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size) {
+    char *copy = lido__arena_allocate(sink->memory, size + 1);
+    if (copy == NULL)
+        return lido__row_sink_refuse(sink, column, lido__row_sink_no_memory);
+    memcpy(lido__row_sink_member(sink, column), &copy, sizeof copy);
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return memchr(copy, '\0', size) == NULL || lido__row_sink_refuse(sink, column, lido__row_sink_has_nul);
+}
 
 #endif

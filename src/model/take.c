@@ -28,7 +28,7 @@ static bool list_grow(lido_session *session, lido__found *found, size_t capacity
     return true;
 }
 
-static bool list_add(lido_session *session, lido__found *found, void *item) {
+static inline bool list_add(lido_session *session, lido__found *found, void *item) {
     if (found->count == found->capacity && !list_grow(session, found, found->capacity > 0 ? found->capacity * 2 : 64))
         return false;
     found->items[found->count++] = item;

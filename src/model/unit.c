@@ -262,20 +262,6 @@ static bool keep_key(lido_session *session, lido__set *set, lido__object *object
 
 /* ---- Objects ---- */
 
-lido__object *lido__object_new(lido_session *session, lido__set *set) {
-    lido__object *object = set->spare;
-    size_t size = LIDO__OBJECT_HEADER + 2 * set->size;
-    if (object == NULL)
-        object = lido__arena_allocate(&((lido__unit_of_work *)session->unit)->memory, size);
-    set->spare = NULL;
-    if (object == NULL) {
-        lido__unit_out_of_memory(session);
-        return NULL;
-    }
-    memset(object, 0, LIDO__OBJECT_HEADER + (set->plan->is_dense ? 0 : set->size));
-    return object;
-}
-
 static lido__identity_map *map_of(lido__set *set, const lido__object *object) {
     return object->unkeyed ? &set->unkeyed : &set->keyed;
 }
@@ -320,13 +306,6 @@ bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *ob
     return link_object(session, set, object);
 }
 
-void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object) {
-    lido__object_settle(session, set, object);
-    *set->last = object;
-    set->last = &object->next;
-    set->unmapped = true;
-}
-
 /* Rows of a table whose key is not unique were taken for different objects. */
 static bool refuse_twice(lido_session *session, const lido__set *set, const lido__object *object) {
     char whose[LIDO__WHOSE_SIZE];
@@ -356,12 +335,6 @@ bool lido__set_map(lido_session *session, lido__set *set) {
     if (!mapped)
         lido__identity_clear(map);
     return mapped;
-}
-
-void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object) {
-    memcpy(lido__object_was(set, object), lido__object_struct(object), set->size);
-    object->state = LIDO__OBJECT_CLEAN;
-    object->epoch = ((lido__unit_of_work *)session->unit)->epoch;
 }
 
 void lido__set_drop(lido__set *set, lido__object *object) {

@@ -8,6 +8,8 @@
 #ifndef LIDO_MODEL_UNIT_H
 #define LIDO_MODEL_UNIT_H
 
+#include <string.h>
+
 #include <lido/object.h>
 
 #include "core/session.h"
@@ -116,18 +118,43 @@ lido__object *lido__set_find(lido_session *session, lido__set *set, const void *
 /* The one whose struct this is; NULL: it is none of the session's. */
 lido__object *lido__set_owner(lido_session *session, lido__set *set, const void *object);
 
-/* A new object, its struct all zero, which is in no map and no list; the spare one, if there is. NULL: out of memory,
- * the session has failed. */
-lido__object *lido__object_new(lido_session *session, lido__set *set);
+/* A new object, which is in no map and no list; the spare one, if there is. All of its struct that is no column is
+ * zero. NULL: out of memory, the session has failed. */
+static inline lido__object *lido__object_new(lido_session *session, lido__set *set) {
+    lido__object *object = set->spare;
+    size_t size = LIDO__OBJECT_HEADER + 2 * set->size;
+    if (object == NULL)
+        object = lido__arena_allocate(&((lido__unit_of_work *)session->unit)->memory, size);
+    set->spare = NULL;
+    if (object == NULL) {
+        lido__unit_out_of_memory(session);
+        return NULL;
+    }
+    *object = (lido__object){.next = NULL};
+    if (!set->plan->is_dense)
+        memset(lido__object_struct(object), 0, set->size);
+    return object;
+}
+
+/* What the struct is now is what the database has. */
+static inline void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object) {
+    memcpy(lido__object_was(set, object), lido__object_struct(object), set->size);
+    object->state = LIDO__OBJECT_CLEAN;
+    object->epoch = ((lido__unit_of_work *)session->unit)->epoch;
+}
 
 /* Puts a new object, whose struct is set, into map and list, as ADDED; or as CLEAN, the key's hash being known. False:
  * out of memory, the session has failed. */
 bool lido__set_track(lido_session *session, lido__set *set, lido__object *object);
 bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash);
 /* The last, in a set that is `unmapped`, or has no objects yet and is so from now on. */
-void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object);
-/* What the struct is now is what the database has. */
-void lido__object_settle(lido_session *session, const lido__set *set, lido__object *object);
+static inline void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object) {
+    lido__object_settle(session, set, object);
+    *set->last = object;
+    set->last = &object->next;
+    set->unmapped = true;
+}
+
 /* Takes an object out of its map. */
 void lido__set_drop(lido__set *set, lido__object *object);
 /* An ADDED object has got its key, or another. False: the session has failed, and the object is GONE. */

@@ -18,6 +18,7 @@ typedef struct stored_rows {
     sqlite_statement *streaming; /* NULL: all rows are in the list */
     lido_value *values;          /* of a stream's current row */
     stored_row *ahead;           /* rows of a stream that were stepped through already, in `row` */
+    const sqlite_way *ways;      /* into the sink that its rows are poured into; NULL: not looked for yet */
     bool stepped;                /* a step was made after those that nobody has heard of, */
     int code;                    /* and this is what SQLite said of it */
     int64_t changes;             /* the connection's total before a stream began */
@@ -96,7 +97,7 @@ static size_t row_bytes(const stored_row *row, int columns) {
 static void step_into_sink(const stepping *wanted, stored_rows *rows) {
     rows->code = sqlite3_step(rows->streaming->handle);
     for (int i = 1; i < POURED_MOST && rows->code == SQLITE_ROW; i++) {
-        if (!lido__sqlite_pour_row(rows->streaming, &rows->row, wanted->sink))
+        if (!lido__sqlite_pour_row(rows->streaming, rows->ways, &rows->row, wanted->sink))
             return;
         rows->code = sqlite3_step(rows->streaming->handle);
     }
@@ -136,16 +137,15 @@ static int fail_stream(lido__result *result) {
 }
 
 /* False with *error set. */
-static bool make_step(lido__result *result, lido__row_sink *sink, lido_error *error) {
+static bool make_step(lido__result *result, stepping *wanted, lido_error *error) {
     stored_rows *rows = result->state;
     sqlite_connection *connection = (sqlite_connection *)result->connection;
-    stepping wanted = {.result = result, .sink = sink};
     lido__arena_reset(&rows->row);
     connection->timed_out = false;
     connection->deadline = lido__await_deadline(lido__deadline_in_ms(result->timeout_ms));
-    if (lido__await_call(step_on, interrupt_stepping, &wanted, connection->in_place) != LIDO__AWAIT_READY)
+    if (lido__await_call(step_on, interrupt_stepping, wanted, connection->in_place) != LIDO__AWAIT_READY)
         return lido__await_may_wait(error);
-    return !wanted.out_of_memory || lido__fault_memory(error, "reading a row");
+    return !wanted->out_of_memory || lido__fault_memory(error, "reading a row");
 }
 
 static int take_row_ahead(stored_rows *rows, const lido_value **row) {
@@ -181,7 +181,8 @@ static int step_stream(lido__result *result, const lido_value **row, lido_error 
         return take_row_ahead(rows, row);
     if (rows->streaming == NULL)
         return 0;
-    if (!rows->stepped && !make_step(result, NULL, error))
+    stepping wanted = {.result = result};
+    if (!rows->stepped && !make_step(result, &wanted, error))
         return fail_stream(result);
     return rows->ahead != NULL ? take_row_ahead(rows, row) : take_step(result, row, error);
 }
@@ -196,14 +197,21 @@ static int pour_stream(lido__result *result, lido__row_sink *sink, lido_error *e
     }
     if (rows->streaming == NULL)
         return 0;
-    if (!rows->stepped && !make_step(result, sink, error))
+    stepping wanted = {.result = result, .sink = sink};
+    if (rows->ways == NULL)
+        rows->ways = lido__sqlite_ways(rows->streaming, sink, &result->arena);
+    if (rows->ways == NULL) {
+        lido__fault_memory(error, "reading a row");
+        return fail_stream(result);
+    }
+    if (!rows->stepped && !make_step(result, &wanted, error))
         return fail_stream(result);
     if (sink->refused || rows->ahead != NULL)
         return !sink->refused;
     if (rows->code != SQLITE_ROW)
         return take_step(result, &row, error);
     rows->stepped = false;
-    return lido__sqlite_pour_row(rows->streaming, &rows->row, sink);
+    return lido__sqlite_pour_row(rows->streaming, rows->ways, &rows->row, sink);
 }
 
 static void step_to_end(void *argument, int worth) {

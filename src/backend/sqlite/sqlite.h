@@ -84,8 +84,37 @@ bool lido__sqlite_bind(sqlite_connection *connection, sqlite_statement *statemen
  * memory ran out. Without it, texts live until the next step. */
 bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values);
 
-/* Reads it into a sink; what has to be made on the way is made in the arena. False: the sink has refused it. */
-bool lido__sqlite_pour_row(const sqlite_statement *statement, lido__arena *arena, lido__row_sink *sink);
+/* One column of it. */
+bool lido__sqlite_read_field(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
+                             lido_value *value);
+
+/* ---- pour.c ---- */
+
+/* How the fields of each column get into the members that a sink has for them; in the arena, NULL if there is no memory.
+ */
+typedef enum sqlite_how {
+    SQLITE_WAY_VALUE, /* through a lido_value */
+    SQLITE_WAY_INTEGER,
+    SQLITE_WAY_INT,
+    SQLITE_WAY_DOUBLE,
+    SQLITE_WAY_BOOL,
+    SQLITE_WAY_TEXT,
+    SQLITE_WAY_UUID,
+    SQLITE_WAY_TIME
+} sqlite_how;
+
+typedef struct sqlite_way {
+    sqlite_how how;
+    size_t offset; /* of the member */
+} sqlite_way;
+
+const sqlite_way *lido__sqlite_ways(const sqlite_statement *statement, const lido__row_sink *sink, lido__arena *arena);
+/* Reads the current row into the sink; what has to be made on the way is made in the arena. False: the sink has refused
+ * it. */
+bool lido__sqlite_pour_row(const sqlite_statement *statement, const sqlite_way *ways, lido__arena *arena,
+                           lido__row_sink *sink);
+
+/* ---- */
 
 /* The columns' names and what they were declared to hold, if that is not known yet or the schema changed. */
 bool lido__sqlite_read_columns(sqlite_statement *statement);

@@ -158,8 +158,8 @@ static bool read_as_declared(lido_value *value, lido_kind kind, lido__arena *are
     return true;
 }
 
-static bool read_column(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
-                        lido_value *value) {
+bool lido__sqlite_read_field(const sqlite_statement *statement, int column, lido__arena *arena, bool copy,
+                             lido_value *value) {
     /* Asked for once: each sqlite3_column_ call looks the column up again. An unprotected value is safe to read here,
      * for a connection has one user at a time. */
     sqlite3_value *stored = sqlite3_column_value(statement->handle, column);
@@ -194,73 +194,7 @@ static bool read_column(const sqlite_statement *statement, int column, lido__are
 
 bool lido__sqlite_read_row(const sqlite_statement *statement, lido__arena *arena, bool copy, lido_value *values) {
     for (int i = 0; i < statement->columns; i++)
-        if (!read_column(statement, i, arena, copy, &values[i]))
+        if (!lido__sqlite_read_field(statement, i, arena, copy, &values[i]))
             return false;
     return true;
-}
-
-/* ---- Rows into structs ---- */
-
-/* A text is asked for as a blob, which spares SQLite the copy that ends in NUL; it is the same bytes. False: it is not
- * the member's as it is. *taken: false if it was refused. */
-static bool put_text(sqlite3_value *stored, lido_kind declared, lido__row_sink *sink, size_t column, bool *taken) {
-    void *member = lido__row_sink_member(sink, column);
-    if (sqlite3_value_encoding(stored) != SQLITE_UTF8)
-        return false;
-    const char *text = sqlite3_value_blob(stored);
-    size_t size = (size_t)sqlite3_value_bytes(stored);
-    if (text == NULL)
-        return false;
-    switch (sink->members[column].kind) {
-    case LIDO_TARGET_TEXT:
-        if (declared != LIDO_KIND_NULL && declared != LIDO_KIND_NUMERIC && declared != LIDO_KIND_BOOL)
-            return false;
-        *taken = lido__row_sink_put_text(sink, column, text, size);
-        return true;
-    case LIDO_TARGET_UUID:
-        return declared == LIDO_KIND_UUID && lido__uuid_parse(text, size, member);
-    case LIDO_TARGET_TIME:
-        return declared == LIDO_KIND_TIME && lido__time_parse(text, size, member);
-    default:
-        return false;
-    }
-}
-
-/* What the column was declared to hold can make another value of a number, and another text of a text. */
-static inline bool put_as_it_is(sqlite3_value *stored, lido_kind declared, lido__row_sink *sink, size_t column,
-                                bool *taken) {
-    *taken = true;
-    switch (sqlite3_value_type(stored)) {
-    case SQLITE_INTEGER:
-        if (sink->members[column].kind == LIDO_TARGET_BOOL && declared == LIDO_KIND_BOOL) {
-            int64_t integer = sqlite3_value_int64(stored);
-            *(bool *)lido__row_sink_member(sink, column) = integer == 1;
-            return (integer | 1) == 1;
-        }
-        return declared == LIDO_KIND_NULL && lido__row_sink_put_integer(sink, column, sqlite3_value_int64(stored));
-    case SQLITE_FLOAT:
-        return declared == LIDO_KIND_NULL && lido__row_sink_put_double(sink, column, sqlite3_value_double(stored));
-    case SQLITE_TEXT:
-        return put_text(stored, declared, sink, column, taken);
-    default:
-        return false;
-    }
-}
-
-bool lido__sqlite_pour_row(const sqlite_statement *statement, lido__arena *arena, lido__row_sink *sink) {
-    for (size_t i = 0; i < sink->count;) {
-        sqlite3_value *stored = sqlite3_column_value(statement->handle, (int)i);
-        lido_value value;
-        bool taken;
-        if (!put_as_it_is(stored, statement->kinds[i], sink, i, &taken)) {
-            if (!read_column(statement, (int)i, arena, false, &value))
-                return lido__row_sink_refuse(sink, i, lido__row_sink_no_memory);
-            taken = lido__row_sink_take(sink, i, &value);
-        }
-        if (!taken)
-            return false;
-        if (!lido__row_sink_goes_on(sink, ++i))
-            return !sink->refused;
-    }
-    return lido__row_sink_complete(sink);
 }
