@@ -47,7 +47,7 @@ static bool look_at_added(lido_session *session, lido__set *set, lido__object *o
     if (memcmp(now, was, set->model->size) == 0)
         return true;
     return lido__object_own(session, set, object) &&
-           (!key_differs(set, object) || lido__set_rekey(session, set, object));
+           (!key_differs(set, object) || (lido__set_map(session, set) && lido__set_rekey(session, set, object)));
 }
 
 static bool look_at(flush *on, lido__set *set, lido__object *object) {

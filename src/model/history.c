@@ -81,8 +81,7 @@ void lido__history_begin(lido_session *session, int savepoint) {
     known->marks[number] = known->count;
     /* To undo is to take out of the map what came since: so that what was there before is in it. */
     for (lido__set *set = ((lido__unit_of_work *)session->unit)->sets; set != NULL && !session->failed; set = set->next)
-        if (set->unmapped)
-            lido__set_map(session, set);
+        lido__set_map(session, set);
 }
 
 static void undo(const entry *happened) {
@@ -100,7 +99,7 @@ static void undo(const entry *happened) {
         return;
     case LIDO__EVENT_WENT: /* there is room in the map: it was in it, and what came since is out again */
         object->state = LIDO__OBJECT_CLEAN;
-        lido__identity_add(&set->keyed, &object->identity);
+        object->mapped = lido__identity_add(&set->keyed, object);
         return;
     }
 }

@@ -35,11 +35,23 @@ uint32_t lido__identity_hash(const lido__identity_map *map, const void *key, siz
     return (uint32_t)mix(hash, 0);
 }
 
-static void put(const lido__identity_map *map, lido__identity *entry) {
-    size_t at = entry->hash & (map->capacity - 1);
+/* An entry's key; `address` is where that of a map by address is put. */
+static const void *key_of(const lido__identity_map *map, const void *entry, const void **address, size_t *size) {
+    const char *at = (const char *)entry + map->key_at;
+    if (map->by_address) {
+        *address = entry;
+        *size = sizeof *address;
+        return address;
+    }
+    *size = map->key_size > 0 ? map->key_size : ((const lido__identity *)(const void *)at)->size;
+    return map->key_size > 0 ? at : ((const lido__identity *)(const void *)at)->key;
+}
+
+static void put(const lido__identity_map *map, lido__identity_slot slot) {
+    size_t at = slot.hash & (map->capacity - 1);
     while (map->slots[at].entry != NULL)
         at = (at + 1) & (map->capacity - 1);
-    map->slots[at] = (lido__identity_slot){.entry = entry, .hash = entry->hash};
+    map->slots[at] = slot;
 }
 
 bool lido__identity_grow(lido__identity_map *map, size_t more) {
@@ -57,43 +69,61 @@ bool lido__identity_grow(lido__identity_map *map, size_t more) {
         return false;
     for (size_t i = 0; i < map->capacity; i++)
         if (map->slots[i].entry != NULL)
-            put(&larger, map->slots[i].entry);
+            put(&larger, map->slots[i]);
     free(map->slots);
     map->slots = larger.slots;
     map->capacity = larger.capacity;
     return true;
 }
 
-lido__identity *lido__identity_find(const lido__identity_map *map, const void *key, size_t size) {
+void *lido__identity_find(const lido__identity_map *map, const void *key, size_t size) {
     return map->count > 0 ? lido__identity_find_hashed(map, key, size, lido__identity_hash(map, key, size)) : NULL;
 }
 
-lido__identity *lido__identity_find_hashed(const lido__identity_map *map, const void *key, size_t size, uint32_t hash) {
+void *lido__identity_find_hashed(const lido__identity_map *map, const void *key, size_t size, uint32_t hash) {
     for (size_t at = hash & (map->capacity - 1); map->slots[at].entry != NULL; at = (at + 1) & (map->capacity - 1)) {
-        lido__identity *entry = map->slots[at].entry;
-        if (map->slots[at].hash == hash && entry->size == size && memcmp(entry->key, key, size) == 0)
-            return entry;
+        const void *address;
+        size_t its_size;
+        if (map->slots[at].hash != hash)
+            continue;
+        const void *its_key = key_of(map, map->slots[at].entry, &address, &its_size);
+        if (its_size == size && memcmp(its_key, key, size) == 0)
+            return map->slots[at].entry;
     }
     return NULL;
 }
 
-bool lido__identity_add(lido__identity_map *map, lido__identity *entry) {
-    if (!lido__identity_reserve(map, 1))
-        return false;
-    entry->hash = lido__identity_hash(map, entry->key, entry->size);
-    lido__identity_put(map, entry);
-    return true;
+uint32_t lido__identity_look_up(const lido__identity_map *map, const void *entry, void **found) {
+    const void *address;
+    size_t size;
+    const void *key = key_of(map, entry, &address, &size);
+    uint32_t hash = lido__identity_hash(map, key, size);
+    *found = lido__identity_find_hashed(map, key, size, hash);
+    return hash;
 }
 
-void lido__identity_put(lido__identity_map *map, lido__identity *entry) {
-    put(map, entry);
+void lido__identity_put(lido__identity_map *map, void *entry, uint32_t hash) {
+    put(map, (lido__identity_slot){.entry = entry, .hash = hash});
     map->count++;
 }
 
+bool lido__identity_add(lido__identity_map *map, void *entry) {
+    const void *address;
+    size_t size;
+    if (!lido__identity_reserve(map, 1))
+        return false;
+    const void *key = key_of(map, entry, &address, &size);
+    lido__identity_put(map, entry, lido__identity_hash(map, key, size));
+    return true;
+}
+
 /* What came later to its place than it should have moves up, so that no search ends too early. */
-void lido__identity_remove(lido__identity_map *map, const lido__identity *entry) {
+void lido__identity_remove(lido__identity_map *map, const void *entry) {
+    const void *address;
+    size_t size;
+    const void *key = key_of(map, entry, &address, &size);
     size_t most = map->capacity - 1;
-    size_t hole = entry->hash & most;
+    size_t hole = lido__identity_hash(map, key, size) & most;
     while (map->slots[hole].entry != entry)
         hole = (hole + 1) & most;
     for (size_t at = (hole + 1) & most; map->slots[at].entry != NULL; at = (at + 1) & most) {

@@ -35,15 +35,19 @@ void *lido_add_object(lido_session *session, const lido_model *model, const void
     if (made == NULL)
         return NULL;
     made->state = LIDO__OBJECT_GONE;
+    const lido__column *generated = set->plan->generated;
+    bool is_new = generated != NULL && lido__member_is_zero(generated, lido__object_struct(made));
     lido__insert_prepare(session, set->plan, lido__object_struct(made));
     if (session->failed || !lido__references_fill_key(session, set, lido__object_struct(made)))
         return lido__object_struct(made);
     made->unkeyed = lido__set_is_unkeyed(set, lido__object_struct(made));
-    lido__object *known = lido__set_find(session, set, lido__object_struct(made));
+    lido__object *known = NULL;
+    if (!is_new && lido__set_map(session, set))
+        known = lido__set_find(session, set, lido__object_struct(made));
     if (known != NULL)
         refuse_same_key(session, set, known);
     else if (!session->failed)
-        lido__set_track(session, set, made);
+        lido__set_track(session, set, made, is_new);
     return lido__object_struct(made);
 }
 

@@ -57,9 +57,7 @@ static bool want(loading *on, const void *object) {
     if (made == NULL)
         return lido__unit_out_of_memory(on->session);
     *made = (wanted){.value = value};
-    size_t size;
-    made->identity.key = bytes_of(&made->value, &size);
-    made->identity.size = (uint32_t)size;
+    made->identity.key = bytes_of(&made->value, &made->identity.size);
     if (!lido__identity_add(&on->map, &made->identity))
         return lido__unit_out_of_memory(on->session);
     const lido__object *known = lido__reference_find_by_key(on->session, on->reference, object);

@@ -65,7 +65,7 @@ static lido__row_wish look_up(lido__row_sink *sink) {
         return LIDO__ROW_REFUSED;
     }
     on->hash = lido__identity_hash(map, key, size);
-    lido__object *known = lido__object_of(lido__identity_find_hashed(map, key, size, on->hash));
+    lido__object *known = lido__identity_find_hashed(map, key, size, on->hash);
     return known == NULL ? LIDO__ROW_WANTED : meet(on, known);
 }
 
@@ -90,10 +90,12 @@ static bool keep(lido__row_sink *sink) {
     if (on->stale != NULL)
         return keep_stale(on);
     void *item = sink->object;
-    if (!on->maps)
-        lido__set_track_unmapped(on->session, on->set, on->made);
-    else if (!lido__set_track_row(on->session, on->set, on->made, on->hash))
+    if (!on->maps) {
+        lido__object_settle(on->session, on->set, on->made);
+        lido__set_list(on->set, on->made);
+    } else if (!lido__set_track_row(on->session, on->set, on->made, on->hash)) {
         return false;
+    }
     return list_add(on->session, on->found, item) && prepare(on);
 }
 
@@ -119,7 +121,7 @@ static lido_rows *ask(lido_session *session, const char *sql, size_t count, cons
 bool lido__set_take(lido_session *session, lido__set *set, const char *sql, size_t count, const lido_value *values,
                     bool distinct, lido__found *found) {
     bool maps = !distinct || set->first != NULL || session->savepoints > 0;
-    if (maps && set->unmapped && !lido__set_map(session, set))
+    if (maps && !lido__set_map(session, set))
         return false;
     taking on = {.sink = {.count = set->plan->column_count,
                           .members = set->plan->targets,

@@ -61,7 +61,7 @@ static void forget_objects(lido__unit_of_work *unit) {
         set->first = NULL;
         set->last = &set->first;
         set->unwritten = 0;
-        set->unmapped = false;
+        set->unmapped = NULL;
     }
     lido__history_clear(unit);
 }
@@ -134,35 +134,34 @@ static lido__set *set_new(lido_session *session, lido__unit_of_work *unit, const
         set->size = (model->size + 15) / 16 * 16;
         set->key_size = fixed_key_size(plan);
         set->last = &set->first;
+        set->keyed.key_at = LIDO__OBJECT_HEADER + set->size + (set->key_size > 0 ? plan->keys[0]->offset : set->size);
+        set->keyed.key_size = set->key_size;
+        set->unkeyed.by_address = true;
         set->next = unit->sets;
-        if (write_sql(unit, set) && lido__identity_add(&unit->set_map, &set->identity))
+        if (write_sql(unit, set) && lido__identity_add(&unit->set_map, set))
             return unit->sets = set;
     }
     lido__unit_out_of_memory(session);
     return NULL;
 }
 
-static lido__set *find_set(lido_session *session, const lido_model *model) {
+lido__set *lido__set_open(lido_session *session, const lido_model *model) {
     lido__unit_of_work *unit = lido__unit_of(session);
     if (unit == NULL)
         return NULL;
     lido__set *set = unit->sets;
     if (set == NULL || set->model != model)
-        set = (lido__set *)lido__identity_find(&unit->set_map, &model, sizeof model);
+        set = lido__identity_find(&unit->set_map, &model, sizeof model);
     return set != NULL ? set : set_new(session, unit, model);
 }
 
-lido__set *lido__set_open(lido_session *session, const lido_model *model) {
-    lido__set *set = find_set(session, model);
-    return set == NULL || !set->unmapped || lido__set_map(session, set) ? set : NULL;
-}
-
 lido__set *lido__set_look(lido_session *session, const lido_model *model) {
-    return lido__session_is_ready(session, "") ? find_set(session, model) : NULL;
+    return lido__session_is_ready(session, "") ? lido__set_open(session, model) : NULL;
 }
 
 lido__set *lido__set_of(lido_session *session, const lido_model *model) {
-    return lido__session_is_ready(session, "") ? lido__set_open(session, model) : NULL;
+    lido__set *set = lido__set_look(session, model);
+    return set == NULL || lido__set_map(session, set) ? set : NULL;
 }
 
 /* ---- Keys ---- */
@@ -215,48 +214,41 @@ bool lido__set_key(lido_session *session, const lido__set *set, const void *obje
     return true;
 }
 
+static lido__object *find_unkeyed(const lido__set *set, const void *object) {
+    const void *address = (const char *)object - LIDO__OBJECT_HEADER;
+    return lido__identity_find(&set->unkeyed, &address, sizeof address);
+}
+
 lido__object *lido__set_find(lido_session *session, lido__set *set, const void *object) {
     const void *key;
     size_t size;
-    if (set->unkeyed.count > 0 && lido__set_is_unkeyed(set, object)) {
-        const void *address = object;
-        return lido__object_of(lido__identity_find(&set->unkeyed, &address, sizeof address));
-    }
+    if (set->unkeyed.count > 0 && lido__set_is_unkeyed(set, object))
+        return find_unkeyed(set, object);
     if (set->keyed.count == 0 || !lido__set_key(session, set, object, &key, &size))
         return NULL;
-    return lido__object_of(lido__identity_find(&set->keyed, key, size));
+    return lido__identity_find(&set->keyed, key, size);
 }
 
 /* By its address first, for the program may have given it a key since. */
 lido__object *lido__set_owner(lido_session *session, lido__set *set, const void *object) {
-    lido__object *found = NULL;
-    if (set->unkeyed.count > 0)
-        found = lido__object_of(lido__identity_find(&set->unkeyed, &object, sizeof object));
+    lido__object *found = find_unkeyed(set, object);
     if (found == NULL)
         found = lido__set_find(session, set, object);
     return found != NULL && lido__object_struct(found) == object ? found : NULL;
 }
 
-/* Its key in a place that stays as long as it does. */
+/* Its key in a place that stays as long as it does, if it is not there already. */
 static bool keep_key(lido_session *session, lido__set *set, lido__object *object) {
-    lido__unit_of_work *unit = (lido__unit_of_work *)session->unit;
-    if (object->unkeyed) {
-        const void **address = lido__arena_allocate(&unit->memory, sizeof *address);
-        if (address == NULL)
-            return lido__unit_out_of_memory(session);
-        *address = lido__object_struct(object);
-        object->identity = (lido__identity){.key = address, .size = sizeof *address};
-        return true;
-    }
     const void *key;
     size_t size;
+    if (object->unkeyed || set->key_size > 0)
+        return true;
     if (!lido__set_key(session, set, lido__object_was(set, object), &key, &size))
         return false;
-    if (set->key_size == 0)
-        key = lido__arena_copy(&unit->memory, key, size);
-    if (key == NULL || size > UINT32_MAX)
+    key = lido__arena_copy(&((lido__unit_of_work *)session->unit)->memory, key, size);
+    if (key == NULL)
         return lido__unit_out_of_memory(session);
-    object->identity = (lido__identity){.key = key, .size = (uint32_t)size};
+    *lido__object_identity(set, object) = (lido__identity){.key = key, .size = size};
     return true;
 }
 
@@ -266,29 +258,35 @@ static lido__identity_map *map_of(lido__set *set, const lido__object *object) {
     return object->unkeyed ? &set->unkeyed : &set->keyed;
 }
 
-/* The key is in its place, and hashed. */
-static bool link_object(lido_session *session, lido__set *set, lido__object *object) {
+/* The key is in its place. */
+static bool link_object(lido_session *session, lido__set *set, lido__object *object, uint32_t hash) {
     lido__identity_map *map = map_of(set, object);
     if (!lido__identity_reserve(map, 1)) /* before it is noted that it is there */
         return lido__unit_out_of_memory(session);
     if (session->savepoints > 0 && !lido__history_note(session, set, object, LIDO__EVENT_CAME))
         return false;
-    lido__identity_put(map, &object->identity);
+    lido__identity_put(map, object, hash);
+    object->mapped = true;
     *set->last = object;
     set->last = &object->next;
     return true;
 }
 
-bool lido__set_track(lido_session *session, lido__set *set, lido__object *object) {
+/* Only what came after a savepoint was opened is noted one by one, and that is in its map: so it can be taken out. */
+bool lido__set_track(lido_session *session, lido__set *set, lido__object *object, bool is_new) {
     memcpy(lido__object_was(set, object), lido__object_struct(object), set->size);
     object->state = LIDO__OBJECT_ADDED;
-    lido__identity_map *map = map_of(set, object);
-    if (!keep_key(session, set, object))
+    if (is_new && session->savepoints == 0) {
+        lido__set_list(set, object);
+        set->unwritten++;
+        return true;
+    }
+    void *found;
+    if (!lido__set_map(session, set) || !keep_key(session, set, object))
         return false;
-    if (!lido__identity_reserve(map, 1))
+    if (!lido__identity_reserve(map_of(set, object), 1))
         return lido__unit_out_of_memory(session);
-    object->identity.hash = lido__identity_hash(map, object->identity.key, object->identity.size);
-    if (!link_object(session, set, object))
+    if (!link_object(session, set, object, lido__identity_look_up(map_of(set, object), object, &found)))
         return false;
     set->unwritten++;
     return true;
@@ -296,74 +294,69 @@ bool lido__set_track(lido_session *session, lido__set *set, lido__object *object
 
 bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash) {
     lido__object_settle(session, set, object);
-    if (set->key_size > 0)
-        object->identity =
-            (lido__identity){.key = (const char *)lido__object_was(set, object) + set->plan->keys[0]->offset,
-                             .size = (uint32_t)set->key_size};
-    else if (!keep_key(session, set, object))
-        return false;
-    object->identity.hash = hash;
-    return link_object(session, set, object);
+    return keep_key(session, set, object) && link_object(session, set, object, hash);
 }
 
-/* Rows of a table whose key is not unique were taken for different objects. */
+/* Also if the rows of a table whose key is not unique were taken for different objects. */
 static bool refuse_twice(lido_session *session, const lido__set *set, const lido__object *object) {
     char whose[LIDO__WHOSE_SIZE];
     lido__object_describe(set, lido__object_was(set, object), whose, sizeof whose);
     return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
-                              "two rows are %s: the model's key is not unique in its table", whose);
+                              "two of the session's objects are %s: is the model's key unique in its table?", whose);
+}
+
+/* Into its map, by the key that it has now. */
+static bool map_object(lido_session *session, lido__set *set, lido__object *object) {
+    lido__identity_map *map = map_of(set, object);
+    void *found;
+    if (!keep_key(session, set, object))
+        return false;
+    if (!lido__identity_reserve(map, 1))
+        return lido__unit_out_of_memory(session);
+    uint32_t hash = lido__identity_look_up(map, object, &found);
+    if (found != NULL)
+        return refuse_twice(session, set, object);
+    lido__identity_put(map, object, hash);
+    object->mapped = true;
+    return true;
 }
 
 bool lido__set_map(lido_session *session, lido__set *set) {
-    lido__identity_map *map = &set->keyed;
     size_t count = 0;
-    for (const lido__object *object = set->first; object != NULL; object = object->next)
-        count++;
-    bool mapped = lido__identity_reserve(map, count) || lido__unit_out_of_memory(session);
-    for (lido__object *object = set->first; mapped && object != NULL; object = object->next) {
-        mapped = keep_key(session, set, object);
-        if (!mapped)
-            break;
-        lido__identity *identity = &object->identity;
-        identity->hash = lido__identity_hash(map, identity->key, identity->size);
-        if (lido__identity_find_hashed(map, identity->key, identity->size, identity->hash) == NULL)
-            lido__identity_put(map, identity);
-        else
-            mapped = refuse_twice(session, set, object);
+    for (const lido__object *object = set->unmapped; object != NULL; object = object->next)
+        count += !object->unkeyed;
+    if (count > 0 && !lido__identity_reserve(&set->keyed, count))
+        return lido__unit_out_of_memory(session);
+    while (set->unmapped != NULL) {
+        if (set->unmapped->state != LIDO__OBJECT_GONE && !map_object(session, set, set->unmapped))
+            return false;
+        set->unmapped = set->unmapped->next;
     }
-    set->unmapped = !mapped;
-    if (!mapped)
-        lido__identity_clear(map);
-    return mapped;
+    return true;
 }
 
 void lido__set_drop(lido__set *set, lido__object *object) {
-    lido__identity_remove(map_of(set, object), &object->identity);
+    if (object->mapped)
+        lido__identity_remove(map_of(set, object), object);
+    object->mapped = false;
     object->state = LIDO__OBJECT_GONE;
-}
-
-static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *object) {
-    char whose[LIDO__WHOSE_SIZE];
-    lido__object_describe(set, lido__object_struct(object), whose, sizeof whose);
-    return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE, "two of the session's objects are %s", whose);
 }
 
 bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object) {
     char *now = lido__object_struct(object);
     char *was = lido__object_was(set, object);
-    lido__identity_remove(map_of(set, object), &object->identity);
+    bool was_mapped = object->mapped;
+    if (was_mapped)
+        lido__identity_remove(map_of(set, object), object);
+    object->mapped = false;
     object->unkeyed = lido__set_is_unkeyed(set, now);
     for (size_t i = 0; i < set->plan->key_count; i++)
         memcpy(was + set->plan->keys[i]->offset, now + set->plan->keys[i]->offset, set->plan->keys[i]->size);
-    bool kept = keep_key(session, set, object);
-    if (kept && lido__identity_find(map_of(set, object), object->identity.key, object->identity.size) != NULL)
-        kept = refuse_same_key(session, set, object);
-    if (kept && !lido__identity_add(map_of(set, object), &object->identity))
-        kept = lido__unit_out_of_memory(session);
-    set->unwritten -= !kept;
-    if (!kept)
-        object->state = LIDO__OBJECT_GONE;
-    return kept;
+    if (!was_mapped || map_object(session, set, object))
+        return true;
+    set->unwritten--;
+    object->state = LIDO__OBJECT_GONE;
+    return false;
 }
 
 static bool own(lido_session *session, const void **data, size_t size, bool is_text) {

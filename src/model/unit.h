@@ -4,7 +4,8 @@
  * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read, by take.c. All of it belongs to the
  * session's thread or task: there is no lock.
  *
- * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side. */
+ * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side; where the
+ * key is not a part of fixed size of that, a lido__identity is behind it. */
 #ifndef LIDO_MODEL_UNIT_H
 #define LIDO_MODEL_UNIT_H
 
@@ -26,14 +27,14 @@ typedef enum lido__object_state {
 } lido__object_state;
 
 typedef struct lido__object {
-    lido__identity identity;   /* first; its key is in `was`, or behind it */
     struct lido__object *next; /* in its set's list */
     uint32_t epoch;            /* the unit's when it was read: an older one is stale; of one that is being inserted:
                                   its place in the order */
     uint8_t state;
-    bool unkeyed; /* ADDED, and the database has yet to give it its key: it goes by its address */
-    bool late;    /* ADDED: it is inserted without a reference, which an update sets afterwards */
-    uint8_t mark; /* arrange.c's */
+    uint8_t mark;     /* arrange.c's */
+    bool mapped : 1;  /* it is in one of its set's maps, by its key, which `was` has, */
+    bool unkeyed : 1; /* or, ADDED, the database having yet to give it one, by its address */
+    bool late : 1;    /* ADDED: it is inserted without a reference, which an update sets afterwards */
 } lido__object;
 
 enum { LIDO__OBJECT_HEADER = (sizeof(lido__object) + 15) / 16 * 16 };
@@ -50,12 +51,12 @@ typedef struct lido__set {
     lido__identity_map unkeyed; /* by address */
     lido__object *first;        /* all of them, GONE ones too until the next flush, in the order they came */
     lido__object **last;
-    size_t unwritten;    /* ADDED or REMOVED: how many */
-    bool unmapped;       /* no object is in `keyed` yet: none was looked for since the first ones were found */
-    const char *select;  /* SELECT … FROM … and a blank */
-    const char *fetch;   /* the same by key */
-    lido__object *spare; /* one that was made and not used */
-    size_t node;         /* flush.c's */
+    size_t unwritten;       /* ADDED or REMOVED: how many */
+    lido__object *unmapped; /* in that list: from here on they are in no map yet, for none was looked for since */
+    const char *select;     /* SELECT … FROM … and a blank */
+    const char *fetch;      /* the same by key */
+    lido__object *spare;    /* one that was made and not used */
+    size_t node;            /* flush.c's */
 } lido__set;
 
 typedef struct lido__unit_of_work {
@@ -81,9 +82,9 @@ static inline void *lido__object_was(const lido__set *set, const lido__object *o
     return (char *)(uintptr_t)object + LIDO__OBJECT_HEADER + set->size;
 }
 
-/* The object that is first in an entry of `keyed`, `unkeyed`. */
-static inline lido__object *lido__object_of(lido__identity *entry) {
-    return (lido__object *)entry;
+/* Where a key is kept that is not a part of `was`. */
+static inline lido__identity *lido__object_identity(const lido__set *set, const lido__object *object) {
+    return (lido__identity *)(void *)((char *)(uintptr_t)object + LIDO__OBJECT_HEADER + 2 * set->size);
 }
 
 /* ---- unit.c ---- */
@@ -93,9 +94,9 @@ lido__unit_of_work *lido__unit_of(lido_session *session);
 
 /* Whether the session can be asked, and if so the objects of a model; NULL: it cannot, or it has failed now. */
 lido__set *lido__set_of(lido_session *session, const lido_model *model);
-/* The same for who looks for none of the objects: the set may be `unmapped`. */
+/* The same for who looks for none of the objects: some may be in no map. */
 lido__set *lido__set_look(lido_session *session, const lido_model *model);
-/* As the first, of a session that may have failed. */
+/* The last of a session that may have failed. */
 lido__set *lido__set_open(lido_session *session, const lido_model *model);
 
 /* A refusal that has to do with a model: category, and a message that begins with its name. Returns false. */
@@ -103,7 +104,7 @@ bool lido__model_refuse(lido_session *session, const lido_model *model, lido_cat
     LIDO_FORMAT(4, 5);
 bool lido__unit_out_of_memory(lido_session *session);
 
-/* Puts the objects of an `unmapped` set into its map. False: the session has failed. */
+/* Puts all objects into their maps. False: the session has failed. */
 bool lido__set_map(lido_session *session, lido__set *set);
 
 /* The key of a struct as the maps have it: a part of the struct, or written down in the unit's `key`, good until the
@@ -122,7 +123,7 @@ lido__object *lido__set_owner(lido_session *session, lido__set *set, const void 
  * zero. NULL: out of memory, the session has failed. */
 static inline lido__object *lido__object_new(lido_session *session, lido__set *set) {
     lido__object *object = set->spare;
-    size_t size = LIDO__OBJECT_HEADER + 2 * set->size;
+    size_t size = LIDO__OBJECT_HEADER + 2 * set->size + (set->key_size > 0 ? 0 : sizeof(lido__identity));
     if (object == NULL)
         object = lido__arena_allocate(&((lido__unit_of_work *)session->unit)->memory, size);
     set->spare = NULL;
@@ -143,21 +144,22 @@ static inline void lido__object_settle(lido_session *session, const lido__set *s
     object->epoch = ((lido__unit_of_work *)session->unit)->epoch;
 }
 
-/* Puts a new object, whose struct is set, into map and list, as ADDED; or as CLEAN, the key's hash being known. False:
- * out of memory, the session has failed. */
-bool lido__set_track(lido_session *session, lido__set *set, lido__object *object);
+/* Puts a new object, whose struct is set, into map and list, as ADDED, `is_new`: with a key that no other can have; or as
+ * CLEAN, the key's hash being known. False: the session has failed. */
+bool lido__set_track(lido_session *session, lido__set *set, lido__object *object, bool is_new);
 bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash);
-/* The last, in a set that is `unmapped`, or has no objects yet and is so from now on. */
-static inline void lido__set_track_unmapped(lido_session *session, lido__set *set, lido__object *object) {
-    lido__object_settle(session, set, object);
+/* Puts an object whose key no other has into the list alone. */
+static inline void lido__set_list(lido__set *set, lido__object *object) {
     *set->last = object;
     set->last = &object->next;
-    set->unmapped = true;
+    if (set->unmapped == NULL)
+        set->unmapped = object;
 }
 
 /* Takes an object out of its map. */
 void lido__set_drop(lido__set *set, lido__object *object);
-/* An ADDED object has got its key, or another. False: the session has failed, and the object is GONE. */
+/* An ADDED object has got its key, or another; one that is in no map yet from the database, so that no other has it.
+ * False: the session has failed, and the object is GONE. */
 bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object);
 
 /* Copies a member's text, blob or value into the unit's memory. False: out of memory, the session has failed. */

@@ -16,7 +16,7 @@ typedef struct thing {
 static void name_thing(thing *made, const void *key, size_t size) {
     memcpy(made->bytes, key, size);
     made->identity.key = made->bytes;
-    made->identity.size = (uint32_t)size;
+    made->identity.size = size;
 }
 
 static void an_empty_map_finds_nothing(void **state) {
