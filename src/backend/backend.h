@@ -95,6 +95,8 @@ typedef struct lido__bulk {
     int64_t deadline; /* by which `next` must have given the last; the backend's to set before it asks for the first */
     int64_t given;    /* how many rows it has given; the number of the last one, from 1 */
     size_t bytes;     /* the texts and blobs of the last one together */
+    int64_t *keys;    /* out, where there is one writer: of each row the integer key that it has, 0 if it was not
+                         inserted; NULL: nobody asks */
     bool declined;    /* out: this table takes no rows in bulk, and none were asked for; no error */
 } lido__bulk;
 

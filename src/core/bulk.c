@@ -348,11 +348,14 @@ int64_t lido__insert(lido_session *session, const char *table, size_t column_cou
                      lido__row_source *source) {
     if (!lido__session_is_ready(session, ""))
         return 0;
-    insertion in = {
-        .bulk = {.columns = column_count, .next = next_row, .lasting = source->lasting, .deadline = LIDO__NO_DEADLINE},
-        .session = session,
-        .source = source,
-        .queued_first = SIZE_MAX};
+    insertion in = {.bulk = {.columns = column_count,
+                             .next = next_row,
+                             .lasting = source->lasting,
+                             .keys = source->keys,
+                             .deadline = LIDO__NO_DEADLINE},
+                    .session = session,
+                    .source = source,
+                    .queued_first = SIZE_MAX};
     int64_t count = 0;
     if (prepare(&in, table, columns) && source->count != 0)
         count = session->options.autocommit ? insert_as_transaction(&in) : insert_in_transaction(&in);

@@ -12,6 +12,7 @@ typedef struct lido__row_source {
     lido_supply (*fetch)(struct lido__row_source *source, const lido_value **row, const char **why);
     int64_t count; /* how many rows there are; -1: it will show */
     bool lasting;  /* a row's values stay where they are until the insert is over; else until the next is fetched */
+    int64_t *keys; /* as lido__bulk has them, of as many rows as `count` says; or NULL */
     bool foreign;  /* `fetch` runs the program's code, which may take its time and must not use the session */
 } lido__row_source;
 

@@ -8,11 +8,6 @@
 #include "base/convert.h"
 #include "model/unit.h"
 
-bool lido__member_is_zero(const lido__column *column, const void *object) {
-    static const char zeros[16];
-    return memcmp((const char *)object + column->offset, zeros, column->size <= sizeof zeros ? column->size : 16) == 0;
-}
-
 static bool texts_differ(const char *one, const char *other) {
     return one != other && (one == NULL || other == NULL || strcmp(one, other) != 0);
 }

@@ -9,7 +9,8 @@ static lido__object *copy_of(lido_session *session, lido__set *set, const void *
         return NULL;
     memcpy(lido__object_struct(made), object, set->model->size);
     for (size_t i = 0; i < set->plan->column_count; i++)
-        if (!lido__column_own(session, &set->plan->columns[i], lido__object_struct(made)))
+        if (lido__column_points(&set->plan->columns[i]) &&
+            !lido__column_own(session, &set->plan->columns[i], lido__object_struct(made)))
             return NULL;
     return made;
 }

@@ -102,9 +102,7 @@ lido__unit_of_work *lido__unit_of(lido_session *session) {
 /* Of a key that can be compared where it is: the struct has all its bytes, and no others. */
 static size_t fixed_key_size(const lido__plan *plan) {
     const lido__column *key = plan->keys[0];
-    bool is_pointer = key->kind == LIDO_TARGET_TEXT || key->kind == LIDO_TARGET_BYTES ||
-                      key->kind == LIDO_TARGET_JSON || key->kind == LIDO_TARGET_NUMERIC;
-    return plan->key_count == 1 && !is_pointer ? key->size : 0;
+    return plan->key_count == 1 && !lido__column_points(key) ? key->size : 0;
 }
 
 static bool write_sql(lido__unit_of_work *unit, lido__set *set) {

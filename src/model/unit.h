@@ -162,6 +162,12 @@ void lido__set_drop(lido__set *set, lido__object *object);
  * False: the session has failed, and the object is GONE. */
 bool lido__set_rekey(lido_session *session, lido__set *set, lido__object *object);
 
+/* Whether a member points to something. */
+static inline bool lido__column_points(const lido__column *column) {
+    return lido__target_is_nullable(column->kind) || column->kind == LIDO_TARGET_TEXT ||
+           column->kind == LIDO_TARGET_BYTES || column->kind == LIDO_TARGET_JSON || column->kind == LIDO_TARGET_NUMERIC;
+}
+
 /* Copies a member's text, blob or value into the unit's memory. False: out of memory, the session has failed. */
 bool lido__column_own(lido_session *session, const lido__column *column, void *object);
 
@@ -185,7 +191,15 @@ void lido__history_free(lido__unit_of_work *unit);
 /* ---- change.c ---- */
 
 /* Whether a member is all zero, or a NULL pointer: not given. */
-bool lido__member_is_zero(const lido__column *column, const void *object);
+static inline bool lido__member_is_zero(const lido__column *column, const void *object) {
+    static const char zeros[16];
+    const char *member = (const char *)object + column->offset;
+    uint64_t word;
+    if (column->size != sizeof word)
+        return memcmp(member, zeros, column->size <= sizeof zeros ? column->size : sizeof zeros) == 0;
+    memcpy(&word, member, sizeof word);
+    return word == 0;
+}
 /* Whether a column's value differs between two structs. */
 bool lido__column_differs(const lido__column *column, const void *one, const void *other);
 /* Whether a CLEAN object's columns differ from what they were. What only looks different is put back; a key that was
@@ -260,7 +274,10 @@ void lido__write_blame(lido_session *session, const lido__write *write);
 /* Gives a struct that is to be inserted what the library gives: a uuid, version 1. */
 void lido__insert_prepare(lido_session *session, const lido__plan *plan, void *object);
 /* Whether the database gives the column, of a struct that is to be inserted: the key, or its fallback. */
-bool lido__column_is_left_out(const lido__column *column, const void *object);
+static inline bool lido__column_is_left_out(const lido__column *column, const void *object) {
+    bool given = column->generated != LIDO__GENERATED_IDENTITY && column->part->fallback == NULL;
+    return !given && lido__member_is_zero(column, object);
+}
 /* Whether it refers to something that is inserted later than the object. */
 bool lido__column_is_late(lido_session *session, const lido__set *set, const lido__column *column,
                           const lido__object *object);

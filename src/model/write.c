@@ -57,11 +57,6 @@ static void set_version(const lido__plan *plan, void *object, int64_t version) {
 
 /* ---- INSERT ---- */
 
-bool lido__column_is_left_out(const lido__column *column, const void *object) {
-    bool given = column->generated != LIDO__GENERATED_IDENTITY && column->part->fallback == NULL;
-    return !given && lido__member_is_zero(column, object);
-}
-
 bool lido__column_is_late(lido_session *session, const lido__set *set, const lido__column *column,
                           const lido__object *object) {
     const lido__reference *reference = lido__plan_reference(set->plan, column);

@@ -33,12 +33,17 @@ static bool insert_row(sqlite_connection *connection, sqlite_statement *statemen
                        const lido_value *row, int64_t number, lido_error *error) {
     int64_t changed = sqlite3_total_changes64(connection->handle);
     bool done = step_row(connection, statement, operation->bulk->columns, row, error);
-    if (!done)
+    if (!done) {
         lido__fault_row(error, number);
-    /* SQLite's count is the last statement's: if a trigger kept this one from inserting, it is an older one's. */
-    else if (sqlite3_total_changes64(connection->handle) != changed)
+        return false;
+    }
+    /* SQLite's count and key are the last statement's: if a trigger kept this one from inserting, an older one's. */
+    bool inserted = sqlite3_total_changes64(connection->handle) != changed;
+    if (inserted)
         operation->affected += sqlite3_changes64(connection->handle);
-    return done;
+    if (operation->bulk->keys != NULL)
+        operation->bulk->keys[number - 1] = inserted ? sqlite3_last_insert_rowid(connection->handle) : 0;
+    return true;
 }
 
 bool lido__sqlite_insert_rows(sqlite_connection *connection, lido__operation *operation, lido_error *error) {
