@@ -97,15 +97,34 @@ static inline bool lido__row_sink_put_double(lido__row_sink *sink, size_t column
     return true;
 }
 
+/* Copies a text, most of which are short: then calls of memcpy and memchr would take longer. False: it has a NUL. */
+static inline bool lido__row_sink_copy(char *to, const char *from, size_t size) {
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    uint64_t nuls = 0;
+    if (size < sizeof word || size > 8 * sizeof word) {
+        memcpy(to, from, size);
+        return memchr(from, '\0', size) == NULL;
+    }
+    for (size_t at = 0; at < size; at += sizeof word) {
+        if (at > size - sizeof word) /* the last of them begins earlier */
+            at = size - sizeof word;
+        memcpy(&word, from + at, sizeof word);
+        memcpy(to + at, &word, sizeof word);
+        nuls |= (word - ones) & ~word & (ones << 7); /* a bit for a byte that is 0, and perhaps for one above it */
+    }
+    return nuls == 0;
+}
+
 /* For a member that is a text. False: refused, for it has a NUL inside, or there is no memory for the copy. */
 static inline bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size) {
     char *copy = lido__arena_allocate(sink->memory, size + 1);
     if (copy == NULL)
         return lido__row_sink_refuse(sink, column, lido__row_sink_no_memory);
     memcpy(lido__row_sink_member(sink, column), &copy, sizeof copy);
-    memcpy(copy, text, size);
+    bool whole = lido__row_sink_copy(copy, text, size);
     copy[size] = '\0';
-    return memchr(copy, '\0', size) == NULL || lido__row_sink_refuse(sink, column, lido__row_sink_has_nul);
+    return whole || lido__row_sink_refuse(sink, column, lido__row_sink_has_nul);
 }
 
 #endif

@@ -69,12 +69,21 @@ static lido__row_wish look_up(lido__row_sink *sink) {
     return known == NULL ? LIDO__ROW_WANTED : meet(on, known);
 }
 
-static bool prepare(taking *on) {
+static inline bool prepare(taking *on) {
     on->made = lido__object_new(on->session, on->set);
     if (on->made == NULL)
         return false;
     on->sink.object = lido__object_struct(on->made);
     return true;
+}
+
+/* A new one, which stays out of the map. */
+static bool keep_unmapped(lido__row_sink *sink) {
+    taking *on = (taking *)sink;
+    void *item = sink->object;
+    lido__object_settle(on->session, on->set, on->made);
+    lido__set_list(on->set, on->made);
+    return list_add(on->session, on->found, item) && prepare(on);
 }
 
 static bool keep_stale(taking *on) {
@@ -90,13 +99,8 @@ static bool keep(lido__row_sink *sink) {
     if (on->stale != NULL)
         return keep_stale(on);
     void *item = sink->object;
-    if (!on->maps) {
-        lido__object_settle(on->session, on->set, on->made);
-        lido__set_list(on->set, on->made);
-    } else if (!lido__set_track_row(on->session, on->set, on->made, on->hash)) {
-        return false;
-    }
-    return list_add(on->session, on->found, item) && prepare(on);
+    return lido__set_track_row(on->session, on->set, on->made, on->hash) && list_add(on->session, on->found, item) &&
+           prepare(on);
 }
 
 static bool take_rows(taking *on, lido_rows *rows) {
@@ -128,7 +132,7 @@ bool lido__set_take(lido_session *session, lido__set *set, const char *sql, size
                           .key_count = maps ? set->plan->key_count : 0,
                           .memory = &((lido__unit_of_work *)session->unit)->memory,
                           .keyed = look_up,
-                          .complete = keep},
+                          .complete = maps ? keep : keep_unmapped},
                  .session = session,
                  .set = set,
                  .maps = maps,

@@ -28,56 +28,65 @@ static sqlite_how how_for(lido_kind declared, const lido__row_member *to) {
     }
 }
 
+/* No type is 0: nothing that goes by value is what is expected. */
+static int type_for(sqlite_how how) {
+    switch (how) {
+    case SQLITE_WAY_INTEGER:
+    case SQLITE_WAY_INT:
+    case SQLITE_WAY_BOOL:
+        return SQLITE_INTEGER;
+    case SQLITE_WAY_DOUBLE:
+        return SQLITE_FLOAT;
+    case SQLITE_WAY_TEXT:
+    case SQLITE_WAY_UUID:
+    case SQLITE_WAY_TIME:
+        return SQLITE_TEXT;
+    case SQLITE_WAY_VALUE:
+        break;
+    }
+    return 0;
+}
+
 const sqlite_way *lido__sqlite_ways(const sqlite_statement *statement, const lido__row_sink *sink, lido__arena *arena) {
     sqlite_way *ways = lido__arena_allocate(arena, sink->count * sizeof *ways);
-    for (size_t i = 0; ways != NULL && i < sink->count; i++)
-        ways[i] = (sqlite_way){how_for(statement->kinds[i], &sink->members[i]), sink->members[i].offset};
+    for (size_t i = 0; ways != NULL && i < sink->count; i++) {
+        sqlite_how how = how_for(statement->kinds[i], &sink->members[i]);
+        ways[i] = (sqlite_way){.how = how, .type = type_for(how), .offset = sink->members[i].offset};
+    }
     return ways;
 }
 
-/* A text is asked for as a blob: these are the same bytes, and SQLite need not copy them to set a NUL behind. False: it
- * goes by value, as an empty one does. *taken: false if the sink has refused it. */
-static bool put_text(const sqlite_way *way, sqlite3_value *stored, lido__row_sink *sink, size_t column, bool *taken) {
-    void *member = lido__row_sink_member(sink, column);
-    const char *text = sqlite3_value_encoding(stored) == SQLITE_UTF8 ? sqlite3_value_blob(stored) : NULL;
-    if (text == NULL)
-        return false;
-    size_t size = (size_t)sqlite3_value_bytes(stored);
-    if (way->how == SQLITE_WAY_UUID)
-        return lido__uuid_parse(text, size, member);
-    if (way->how == SQLITE_WAY_TIME)
-        return lido__time_parse(text, size, member);
-    *taken = lido__row_sink_put_text(sink, column, text, size);
-    return true;
-}
-
-/* False: it goes by value. */
-static inline bool put(const sqlite_way *way, sqlite3_value *stored, lido__row_sink *sink, size_t column, bool *taken) {
-    void *member = (char *)sink->object + way->offset;
-    int type = sqlite3_value_type(stored);
+/* A value of the type that is expected, into the member; an integer or double surely fits. False: it goes by value.
+ * *taken: false if the sink has refused it. */
+static inline bool put(sqlite_how how, sqlite3_value *stored, char *member, lido__row_sink *sink, size_t column,
+                       bool *taken) {
+    const char *text;
     int64_t integer;
     double real;
-    switch (way->how) {
+    switch (how) {
     case SQLITE_WAY_INTEGER:
-        if (type != SQLITE_INTEGER)
-            return false;
         integer = sqlite3_value_int64(stored);
         memcpy(member, &integer, sizeof integer);
         return true;
     case SQLITE_WAY_DOUBLE:
-        if (type != SQLITE_FLOAT)
-            return false;
         real = sqlite3_value_double(stored);
         memcpy(member, &real, sizeof real);
         return true;
     case SQLITE_WAY_TEXT:
+        text = (const char *)sqlite3_value_text(stored); /* before its size: it may be converted */
+        if (text != NULL)
+            *taken = lido__row_sink_put_text(sink, column, text, (size_t)sqlite3_value_bytes(stored));
+        return text != NULL;
     case SQLITE_WAY_UUID:
+        text = (const char *)sqlite3_value_text(stored);
+        return text != NULL && lido__uuid_parse(text, (size_t)sqlite3_value_bytes(stored), (lido_uuid *)(void *)member);
     case SQLITE_WAY_TIME:
-        return type == SQLITE_TEXT && put_text(way, stored, sink, column, taken);
+        text = (const char *)sqlite3_value_text(stored);
+        return text != NULL && lido__time_parse(text, (size_t)sqlite3_value_bytes(stored), (lido_time *)(void *)member);
     case SQLITE_WAY_INT:
-        return type == SQLITE_INTEGER && lido__row_sink_put_integer(sink, column, sqlite3_value_int64(stored));
+        return lido__row_sink_put_integer(sink, column, sqlite3_value_int64(stored));
     case SQLITE_WAY_BOOL:
-        integer = type == SQLITE_INTEGER ? sqlite3_value_int64(stored) : -1;
+        integer = sqlite3_value_int64(stored);
         *(bool *)member = integer == 1;
         return integer == 0 || integer == 1;
     case SQLITE_WAY_VALUE:
@@ -100,7 +109,9 @@ bool lido__sqlite_pour_row(const sqlite_statement *statement, const sqlite_way *
     size_t count = sink->count;
     for (size_t i = 0; i < count;) {
         bool taken = true;
-        if (!put(&ways[i], sqlite3_column_value(handle, (int)i), sink, i, &taken))
+        sqlite3_value *stored = sqlite3_column_value(handle, (int)i);
+        char *member = (char *)sink->object + ways[i].offset;
+        if (sqlite3_value_type(stored) != ways[i].type || !put(ways[i].how, stored, member, sink, i, &taken))
             taken = put_value(statement, arena, sink, i);
         if (!taken)
             return false;

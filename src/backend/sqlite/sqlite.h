@@ -105,6 +105,7 @@ typedef enum sqlite_how {
 
 typedef struct sqlite_way {
     sqlite_how how;
+    int type;      /* for values of which of SQLite's types; others go by value */
     size_t offset; /* of the member */
 } sqlite_way;
 
