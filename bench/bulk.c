@@ -12,8 +12,6 @@
 
 enum { ROWS = 100000, COLUMNS = 4, CHUNK = 65536, ROW_MOST = 128 };
 
-#define EPOCH_US INT64_C(946684800000000) /* 2000-01-01, which PostgreSQL counts from */
-
 typedef struct reading {
     int64_t id;
     const char *place;
@@ -115,7 +113,7 @@ static char *write_reading(char *at, const reading *row) {
     at += size;
     memcpy(&bits, &row->degrees, sizeof bits);
     at = write_64(write_32(at, 8), bits);
-    return write_64(write_32(at, 8), (uint64_t)(row->taken_at.microseconds - EPOCH_US));
+    return write_64(write_32(at, 8), (uint64_t)(row->taken_at.microseconds - BENCH_POSTGRES_EPOCH_US));
 }
 
 static bool put_readings(job *my) {
@@ -176,20 +174,17 @@ static void make_readings(job *my) {
 
 /* Its rows are gone before anybody could want to vacuum them. */
 static bool make_table(job *my, bench_context *context) {
-    my->raw = bench_postgres_connect(context);
-    return my->raw != NULL && bench_postgres_run(my->raw, "SET client_min_messages = warning", context) &&
-           bench_postgres_run(my->raw, "DROP TABLE IF EXISTS lido_bench_readings", context) &&
-           bench_postgres_run(my->raw,
-                              "CREATE TABLE lido_bench_readings (id bigint, place text, degrees double precision,"
-                              " taken_at timestamptz) WITH (autovacuum_enabled = false)",
-                              context);
+    my->raw = bench_postgres_open_tables("lido_bench_readings",
+                                         "CREATE TABLE lido_bench_readings (id bigint, place text, degrees double "
+                                         "precision, taken_at timestamptz) WITH (autovacuum_enabled = false)",
+                                         context);
+    return my->raw != NULL;
 }
 
 static bool open_lido(job *my, bench_context *context) {
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(context->postgres_url, NULL, &error);
+    my->engine = bench_engine_open(context->postgres_url, NULL, context);
     if (my->engine == NULL)
-        return bench_fail_lido(context, &error);
+        return false;
     my->session = lido_session_open(my->engine, NULL);
     return true;
 }
@@ -198,10 +193,7 @@ static void close_job(void *opened) {
     job *my = opened;
     lido_session_close(my->session);
     lido_engine_close(my->engine);
-    if (my->raw != NULL) {
-        PQclear(PQexec(my->raw, "DROP TABLE IF EXISTS lido_bench_readings"));
-        PQfinish(my->raw);
-    }
+    bench_postgres_close_tables(my->raw, "lido_bench_readings");
     free(my);
 }
 

@@ -49,6 +49,14 @@ bool bench_fail_lido(bench_context *context, const lido_error *error) {
     return false;
 }
 
+lido_engine *bench_engine_open(const char *url, const lido_options *options, bench_context *context) {
+    lido_error error = LIDO_ERROR_INIT;
+    lido_engine *engine = lido_engine_open(url, options, &error);
+    if (engine == NULL)
+        bench_fail_lido(context, &error);
+    return engine;
+}
+
 void bench_figure_add(bench_context *context, const char *name, double value, bench_judged judged, double target) {
     if (context->figure_count < BENCH_FIGURES_MOST)
         context->figures[context->figure_count++] = (bench_figure){name, value, judged, target};

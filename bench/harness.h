@@ -96,6 +96,10 @@ bool bench_skip(bench_context *context, const char *format, ...) LIDO_FORMAT(2, 
 /* The same as bench_fail, with lido's own report. */
 bool bench_fail_lido(bench_context *context, const lido_error *error);
 
+/* lido's engine for that database, `options` or the ordinary ones being NULL; NULL, with context->problem set, if it
+ * cannot be opened. */
+lido_engine *bench_engine_open(const char *url, const lido_options *options, bench_context *context);
+
 /* Adds a figure to what is reported; `name` must last. */
 void bench_figure_add(bench_context *context, const char *name, double value, bench_judged judged, double target);
 

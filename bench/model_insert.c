@@ -13,7 +13,7 @@
 #include "sqlite_fixture.h"
 #include "things.h"
 
-#define EPOCH_US INT64_C(946684800000000) /* 2000-01-01, which PostgreSQL counts from */
+#define TABLES "lido_bench_things, lido_bench_pieces"
 
 enum { CHUNK = 65536, ROW_MOST = 128 };
 
@@ -145,7 +145,7 @@ static char *write_thing(char *at, job *my, size_t i) {
     memcpy(at, thing->id.bytes, sizeof thing->id.bytes);
     at = write_text(at + sizeof thing->id.bytes, thing->name);
     at = write_real(at, thing->price);
-    return write_64(write_32(at, 8), (uint64_t)(thing->made_at.microseconds - EPOCH_US));
+    return write_64(write_32(at, 8), (uint64_t)(thing->made_at.microseconds - BENCH_POSTGRES_EPOCH_US));
 }
 
 static char *write_piece(char *at, job *my, size_t i) {
@@ -256,38 +256,25 @@ static bool raw_inserts_pieces(void *opened, size_t operations, bench_context *c
 static void close_job(void *opened) {
     job *my = opened;
     lido_engine_close(my->engine);
-    if (my->raw != NULL) {
-        PQclear(PQexec(my->raw, "DROP TABLE IF EXISTS lido_bench_things, lido_bench_pieces"));
-        PQfinish(my->raw);
-    }
+    bench_postgres_close_tables(my->raw, TABLES);
     sqlite3_finalize(my->statement);
     sqlite3_close(my->raw_file);
     bench_folder_remove(&my->folder);
     free(my);
 }
 
-static bool open_engine(job *my, const char *url, bench_context *context) {
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(url, NULL, &error);
-    return my->engine != NULL || bench_fail_lido(context, &error);
-}
-
 static bool make_postgres(job *my, bench_context *context) {
-    my->raw = bench_postgres_connect(context);
-    return my->raw != NULL && bench_postgres_run(my->raw, "SET client_min_messages = warning", context) &&
-           bench_postgres_run(my->raw, "DROP TABLE IF EXISTS lido_bench_things, lido_bench_pieces", context) &&
-           bench_postgres_run(my->raw, BENCH_THINGS_SQL, context) &&
-           bench_postgres_run(my->raw, BENCH_PIECES_SQL, context) && open_engine(my, context->postgres_url, context);
+    my->raw = bench_postgres_open_tables(TABLES, BENCH_THINGS_SQL "; " BENCH_PIECES_SQL, context);
+    my->engine = my->raw != NULL ? bench_engine_open(context->postgres_url, NULL, context) : NULL;
+    return my->engine != NULL;
 }
 
 static bool make_sqlite(job *my, bench_context *context) {
     char path[256];
-    char url[300];
     if (!bench_folder_make(&my->folder, context))
         return false;
-    bench_folder_file(&my->folder, "lido.db", path);
-    snprintf(url, sizeof url, "sqlite:///%s", path);
-    if (!open_engine(my, url, context))
+    my->engine = bench_sqlite_engine(&my->folder, "lido.db", path, context);
+    if (my->engine == NULL)
         return false;
     lido_session *db = lido_session_open(my->engine, NULL);
     lido_exec(db, BENCH_PIECES_SQLITE_SQL);

@@ -11,8 +11,6 @@
 #include "sqlite_fixture.h"
 #include "things.h"
 
-#define EPOCH_US INT64_C(946684800000000) /* 2000-01-01, which PostgreSQL counts from */
-
 #define THINGS_SQL "SELECT id, name, price, made_at FROM lido_bench_things"
 #define PIECES_SQL "SELECT id, name, price, stock FROM lido_bench_pieces"
 
@@ -95,7 +93,7 @@ static bool read_things(const PGresult *result, Thing *things, bench_texts *text
         thing->name = bench_texts_copy(texts, PQgetvalue(result, i, 1), (size_t)PQgetlength(result, i, 1));
         uint64_t bits = read_64(PQgetvalue(result, i, 2));
         memcpy(&thing->price, &bits, sizeof bits);
-        thing->made_at.microseconds = (int64_t)read_64(PQgetvalue(result, i, 3)) + EPOCH_US;
+        thing->made_at.microseconds = (int64_t)read_64(PQgetvalue(result, i, 3)) + BENCH_POSTGRES_EPOCH_US;
         if (thing->name == NULL)
             return false;
     }
@@ -190,44 +188,31 @@ static bool raw_loads_pieces(void *opened, size_t operations, bench_context *con
 static void close_job(void *opened) {
     job *my = opened;
     lido_engine_close(my->engine);
-    if (my->raw != NULL) {
-        PQclear(PQexec(my->raw, "DROP TABLE IF EXISTS lido_bench_things"));
-        PQfinish(my->raw);
-    }
+    bench_postgres_close_tables(my->raw, "lido_bench_things");
     sqlite3_finalize(my->statement);
     sqlite3_close(my->raw_file);
     bench_folder_remove(&my->folder);
     free(my);
 }
 
-static bool open_engine(job *my, const char *url, bench_context *context) {
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(url, NULL, &error);
-    return my->engine != NULL || bench_fail_lido(context, &error);
-}
-
 static bool make_things(job *my, bench_context *context) {
-    my->raw = bench_postgres_connect(context);
-    return my->raw != NULL && bench_postgres_run(my->raw, "SET client_min_messages = warning", context) &&
-           bench_postgres_run(my->raw, "DROP TABLE IF EXISTS lido_bench_things", context) &&
-           bench_postgres_run(my->raw, BENCH_THINGS_SQL, context) &&
+    my->raw = bench_postgres_open_tables("lido_bench_things", BENCH_THINGS_SQL, context);
+    my->engine = my->raw != NULL ? bench_engine_open(context->postgres_url, NULL, context) : NULL;
+    return my->engine != NULL &&
            bench_postgres_run(my->raw,
                               "INSERT INTO lido_bench_things SELECT gen_random_uuid(), 'thing ' || (n % 1000), n, "
                               "timestamptz 'epoch' + n * interval '1 microsecond' FROM generate_series(1, 100000) AS n",
                               context) &&
            bench_postgres_run(my->raw, "VACUUM ANALYZE lido_bench_things", context) &&
-           bench_postgres_prepare(my->raw, "load_things", THINGS_SQL, 0, NULL, context) &&
-           open_engine(my, context->postgres_url, context);
+           bench_postgres_prepare(my->raw, "load_things", THINGS_SQL, 0, NULL, context);
 }
 
 static bool make_pieces(job *my, bench_context *context) {
     char path[256];
-    char url[300];
     if (!bench_folder_make(&my->folder, context))
         return false;
-    bench_folder_file(&my->folder, "pieces.db", path);
-    snprintf(url, sizeof url, "sqlite:///%s", path);
-    if (!open_engine(my, url, context))
+    my->engine = bench_sqlite_engine(&my->folder, "pieces.db", path, context);
+    if (my->engine == NULL)
         return false;
     lido_session *db = lido_session_open(my->engine, NULL);
     lido_exec(db, BENCH_PIECES_SQLITE_SQL);

@@ -185,23 +185,18 @@ static bool open_raw(job *my, bench_context *context) {
 static bool open_lido(job *my, bench_context *context) {
     lido_options options = LIDO_OPTIONS_INIT;
     options.lanes = LANES;
-    my->engine = lido_engine_open(context->postgres_url, &options, &my->error);
-    if (my->engine != NULL)
-        my->loop = lido_loop_new(NULL, &my->error);
+    my->engine = bench_engine_open(context->postgres_url, &options, context);
+    if (my->engine == NULL)
+        return false;
+    my->loop = lido_loop_new(NULL, &my->error);
     return my->loop != NULL || bench_fail_lido(context, &my->error);
-}
-
-static void drop_items(bench_context *context) {
-    PGconn *last = PQconnectdb(context->postgres_url);
-    bench_postgres_drop_items(last);
-    PQfinish(last);
 }
 
 static bool close_with_word(void *opened, bench_context *context) {
     const job *my = opened;
     lido_pool_stats stats;
     lido_engine_stats(my->engine, &stats);
-    drop_items(context);
+    bench_postgres_close_tables(bench_postgres_connect(context), "lido_bench_items");
     bench_figure_add(context, "connections", (double)stats.connects, BENCH_AT_MOST, LANES);
     return true;
 }

@@ -20,10 +20,19 @@ bool bench_postgres_run(PGconn *connection, const char *sql, bench_context *cont
 bool bench_postgres_prepare(PGconn *connection, const char *name, const char *sql, int count, const Oid *types,
                             bench_context *context);
 
+/* A raw connection, having made tables anew: `tables` are their names, with commas between, and `create` the SQL. NULL,
+ * with context->problem set, if that went wrong. */
+PGconn *bench_postgres_open_tables(const char *tables, const char *create, bench_context *context);
+/* Drops them, and ends the connection; NULL: nothing to do. */
+void bench_postgres_close_tables(PGconn *connection, const char *tables);
+
 /* Makes the table lido_bench_items (id bigint primary key, name text, price double precision) anew, with
  * BENCH_POSTGRES_ITEMS rows: id from 1, name "item <id>", price id / 4. */
 bool bench_postgres_make_items(PGconn *connection, bench_context *context);
 void bench_postgres_drop_items(PGconn *connection);
+
+/* 2000-01-01, which PostgreSQL counts moments from. */
+#define BENCH_POSTGRES_EPOCH_US INT64_C(946684800000000)
 
 /* Big-endian bytes, as the wire has them, and back. */
 static inline uint64_t bench_postgres_swap(uint64_t bytes) {

@@ -114,20 +114,18 @@ static bool write_file(const job *my, bench_context *context) {
 }
 
 static bool make_table(job *my, bench_context *context) {
-    my->raw = bench_postgres_connect(context);
-    return my->raw != NULL && bench_postgres_run(my->raw, "SET client_min_messages = warning", context) &&
-           bench_postgres_run(my->raw, "DROP TABLE IF EXISTS lido_bench_seeds", context) &&
-           bench_postgres_run(my->raw,
-                              "CREATE TABLE lido_bench_seeds (id bigint PRIMARY KEY, name text NOT NULL, price double"
-                              " precision, made_at timestamptz) WITH (autovacuum_enabled = false)",
-                              context);
+    my->raw = bench_postgres_open_tables("lido_bench_seeds",
+                                         "CREATE TABLE lido_bench_seeds (id bigint PRIMARY KEY, name text NOT NULL, "
+                                         "price double precision, made_at timestamptz) WITH (autovacuum_enabled = "
+                                         "false)",
+                                         context);
+    return my->raw != NULL;
 }
 
 static bool open_lido(job *my, bench_context *context) {
-    lido_error error = LIDO_ERROR_INIT;
-    my->engine = lido_engine_open(context->postgres_url, NULL, &error);
+    my->engine = bench_engine_open(context->postgres_url, NULL, context);
     if (my->engine == NULL)
-        return bench_fail_lido(context, &error);
+        return false;
     my->session = lido_session_open(my->engine, NULL);
     return true;
 }
@@ -136,10 +134,7 @@ static void close_job(void *opened) {
     job *my = opened;
     lido_session_close(my->session);
     lido_engine_close(my->engine);
-    if (my->raw != NULL) {
-        PQclear(PQexec(my->raw, "DROP TABLE IF EXISTS lido_bench_seeds"));
-        PQfinish(my->raw);
-    }
+    bench_postgres_close_tables(my->raw, "lido_bench_seeds");
     bench_folder_remove(&my->folder);
     free(my);
 }

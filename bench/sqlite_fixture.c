@@ -68,6 +68,15 @@ bool bench_sqlite_make_items(const char *path, bench_context *context) {
     return made;
 }
 
+/* ---- lido's side ---- */
+
+lido_engine *bench_sqlite_engine(const bench_folder *folder, const char *name, char path[256], bench_context *context) {
+    char url[300];
+    bench_folder_file(folder, name, path);
+    snprintf(url, sizeof url, "sqlite:///%s", path);
+    return bench_engine_open(url, NULL, context);
+}
+
 /* ---- The same pragmas. ---- */
 
 /* Asked of the connection rather than taken from a list of defaults: so they are the same whatever the defaults

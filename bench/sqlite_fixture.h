@@ -35,6 +35,10 @@ bool bench_sqlite_prepare(sqlite3 *connection, const char *sql, sqlite3_stmt **s
 /* Makes the database `path` in WAL mode with the items, all of them in the file and none in the WAL. */
 bool bench_sqlite_make_items(const char *path, bench_context *context);
 
+/* A database `name` in the folder: lido's engine, and the file's path. NULL, with context->problem set, if it cannot be
+ * opened. */
+lido_engine *bench_sqlite_engine(const bench_folder *folder, const char *name, char path[256], bench_context *context);
+
 /* Gives the raw connection every pragma as the session's own connection has it. */
 bool bench_sqlite_same_pragmas(lido_session *session, sqlite3 *connection, bench_context *context);
 
