@@ -226,19 +226,26 @@ static bool are_numbered(const lido_session *session, const lido__plan *plan, co
 }
 
 /* Whether the key of the table is what SQLite numbers rows by. The table may be another than the model would make: in
- * one whose key is a bigint, NULL would be stored. *numbers: the answer. */
+ * one whose key is a bigint, NULL would be stored. And where the last key is below zero, the next ones might be 0, which
+ * is none. *numbers: the answer. */
 static bool ask_whether_numbers(lido_session *session, const lido__plan *plan, bool *numbers) {
-    static const char question[] =
-        "SELECT min(l.type = 'table' AND l.wr = 0 AND i.pk = 1 AND upper(i.type) = 'INTEGER') AND "
-        "(SELECT count(*) FROM pragma_table_info(l.name, l.schema) WHERE pk > 0) = 1 "
-        "FROM pragma_table_list(?) AS l, pragma_table_info(l.name, l.schema) AS i "
-        "WHERE lower(i.name) = ? AND l.schema IN (?, CASE WHEN ? THEN 'temp' END)";
     const lido_value values[] = {lido_value_text(plan->table_name), lido_value_text(plan->generated->name),
                                  lido_value_text(plan->schema != NULL ? plan->schema : "main"),
                                  lido_value_bool(plan->schema == NULL)};
+    lido__buffer *text = &((lido__unit_of_work *)session->unit)->text;
     if (!take_turn(session, plan))
         return false;
-    lido_value value = lido_query_valuev(session, question, 4, values);
+    lido__buffer_clear(text);
+    lido__buffer_format(text,
+                        "SELECT min(l.type = 'table' AND l.wr = 0 AND i.pk = 1 AND upper(i.type) = 'INTEGER') AND "
+                        "(SELECT count(*) FROM pragma_table_info(l.name, l.schema) WHERE pk > 0) = 1 AND "
+                        "(SELECT coalesce(max(%s), 0) FROM %s) >= 0 "
+                        "FROM pragma_table_list(?) AS l, pragma_table_info(l.name, l.schema) AS i "
+                        "WHERE lower(i.name) = ? AND l.schema IN (?, CASE WHEN ? THEN 'temp' END)",
+                        plan->generated->quoted, plan->table);
+    if (lido__buffer_string(text) == NULL)
+        return lido__unit_out_of_memory(session);
+    lido_value value = lido_query_valuev(session, lido__buffer_string(text), 4, values);
     *numbers = value.kind == LIDO_KIND_INT64 && value.as.integer == 1;
     return !session->failed;
 }
