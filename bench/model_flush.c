@@ -1,10 +1,10 @@
 /* model-flush: what a flush costs beyond what it writes: 100 of the loaded objects are changed and committed.
  *
  * lido: a session that has loaded 10 000 objects. Raw: the same 100 updates by hand, in one transaction: with libpq
- * prepared, in binary and in one pipeline; with SQLite one statement, bound, stepped and reset. They take turns, and the
- * figure is the median of the differences: finding what has changed, and what each update costs by lido. `growth`, on
- * PostgreSQL, is what there is to find in 50 000 objects over that in 10 000, each beside a session that has loaded just
- * those hundred: 5 if it is linear in the objects. */
+ * prepared, in binary and in one pipeline; with SQLite one statement, bound, stepped and reset. They take turns, and
+ * the figure is the median of the differences: finding what has changed, and what each update costs by lido.
+ * `growth`, on PostgreSQL, is what there is to find in 50 000 objects over that in 10 000, each beside a session
+ * that has loaded just those hundred: 5 if it is linear in the objects. */
 #include <stdlib.h>
 #include <time.h>
 

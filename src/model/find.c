@@ -22,12 +22,14 @@ static void *const nothing[1] = {NULL};
 
 /* In the unit's memory, ended by NULL. */
 static void **hand_out(lido_session *session, const lido__found *list) {
-    void **items = lido__arena_allocate(&unit_of(session)->memory, (list->count + 1) * sizeof *items);
+    void **items = list->items;
+    if (!list->lasts)
+        items = lido__arena_allocate(&unit_of(session)->memory, (list->count + 1) * sizeof *items);
     if (items == NULL) {
         lido__unit_out_of_memory(session);
         return NULL;
     }
-    if (list->count > 0)
+    if (!list->lasts && list->count > 0)
         memcpy(items, list->items, list->count * sizeof *items);
     items[list->count] = NULL;
     return items;
@@ -66,7 +68,7 @@ static bool is_plain(const char *tail) {
 
 void **lido_find_objects(lido_session *session, const lido_model *model, size_t *found, const char *tail, size_t count,
                          const lido_value *values) {
-    lido__found list = {.items = NULL};
+    lido__found list = {.lasts = true};
     void **items = NULL;
     const char *sql = NULL;
     lido__set *set = lido__set_look(session, model);
@@ -74,7 +76,8 @@ void **lido_find_objects(lido_session *session, const lido_model *model, size_t 
         sql = write_sql(session, set->select, "", "", tail, "");
     if (sql != NULL && lido__set_take(session, set, sql, count, values, is_plain(tail), &list))
         items = hand_out(session, &list);
-    free(list.items);
+    if (!list.lasts)
+        free(list.items);
     if (found != NULL)
         *found = items != NULL ? list.count : 0;
     return items != NULL ? items : (void **)(uintptr_t)nothing;

@@ -20,8 +20,8 @@ typedef struct lido__identity_slot {
     uint32_t hash; /* of its key, so that most of those that are not looked for are not touched */
 } lido__identity_slot;
 
-/* Where entries have their keys: `key_size` bytes from `key_at` on; 0: a lido__identity is there. Or they have none, and
- * are looked for by their address. */
+/* Where entries have their keys: `key_size` bytes from `key_at` on; 0: a lido__identity is there. Or they have none,
+ * and are looked for by their address. */
 typedef struct lido__identity_map {
     lido__identity_slot *slots; /* a power of two of them; NULL: none yet */
     size_t capacity;

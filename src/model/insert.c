@@ -1,9 +1,9 @@
 /* Inserting many structs of one model in the fastest way that the database has (core/bulk.h).
  *
- * That way returns nothing, so what the database is to give is asked for before, all of it at once: on PostgreSQL, keys
- * from the sequence of the identity column and fallbacks, as many of each as there are rows; on SQLite, where nobody
- * else can insert meanwhile, the last key. Where SQLite is to number all of the rows, it tells the keys afterwards. What
- * cannot be had like that is inserted row by row, all in one batch. */
+ * That way returns nothing, so what the database is to give is asked for before, all of it at once: on PostgreSQL,
+ * keys from the sequence of the identity column and fallbacks, as many of each as there are rows; on SQLite, where
+ * nobody else can insert meanwhile, the last key. Where SQLite is to number all of the rows, it tells the keys
+ * afterwards. What cannot be had like that is inserted row by row, all in one batch. */
 #include "core/bulk.h"
 
 #include <stdlib.h>
@@ -225,9 +225,9 @@ static bool are_numbered(const lido_session *session, const lido__plan *plan, co
     return true;
 }
 
-/* Whether the key of the table is what SQLite numbers rows by. The table may be another than the model would make: in
- * one whose key is a bigint, NULL would be stored. And where the last key is below zero, the next ones might be 0, which
- * is none. *numbers: the answer. */
+/* Whether the key of the table is what SQLite numbers rows by. The table may be another than the model would make:
+ * in one whose key is a bigint, NULL would be stored. And where the last key is below zero, the next ones might be
+ * 0, which is none. *numbers: the answer. */
 static bool ask_whether_numbers(lido_session *session, const lido__plan *plan, bool *numbers) {
     const lido_value values[] = {lido_value_text(plan->table_name), lido_value_text(plan->generated->name),
                                  lido_value_text(plan->schema != NULL ? plan->schema : "main"),

@@ -103,10 +103,22 @@ static bool keep(lido__row_sink *sink) {
            prepare(on);
 }
 
+/* Where it is known how long the list may become, it is made where it is to stay. */
+static bool make_list(const taking *on, int64_t rows) {
+    lido__found *found = on->found;
+    found->lasts = found->lasts && rows > 0;
+    if (rows <= 0 || !found->lasts)
+        return rows <= 0 || list_grow(on->session, found, (size_t)rows);
+    found->items = lido__arena_allocate(on->sink.memory, ((size_t)rows + 1) * sizeof *found->items);
+    found->capacity = (size_t)rows;
+    found->lasts = found->items != NULL;
+    return found->lasts || lido__unit_out_of_memory(on->session);
+}
+
 static bool take_rows(taking *on, lido_rows *rows) {
     const lido__plan *plan = on->set->plan;
     int64_t count = lido_row_count(rows);
-    bool ready = prepare(on) && (count <= 0 || list_grow(on->session, on->found, (size_t)count));
+    bool ready = prepare(on) && make_list(on, count);
     if (ready && on->maps && count > 0 && !lido__identity_reserve(&on->set->keyed, (size_t)count))
         ready = lido__unit_out_of_memory(on->session);
     bool taken = ready && lido__rows_pour(rows, &on->sink);
@@ -138,6 +150,7 @@ bool lido__set_take(lido_session *session, lido__set *set, const char *sql, size
                  .maps = maps,
                  .found = found};
     lido_rows *rows = ask(session, sql, count, values);
+    found->lasts = found->lasts && rows != NULL;
     bool done = rows != NULL && take_rows(&on, rows);
     lido_rows_close(rows);
     return done && !session->failed;

@@ -1,11 +1,11 @@
 /* A session's unit of work: the objects that it has for its rows, one for each key, and what became of them.
  *
  * unit.c makes it and keeps it, history.c undoes; change.c finds what changed, flush.c writes it, in the order of
- * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read, by take.c. All of it belongs to the
- * session's thread or task: there is no lock.
+ * arrange.c, by write.c (single rows) and insert.c (many); find.c and related.c read, by take.c. All of it belongs to
+ * the session's thread or task: there is no lock.
  *
- * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side; where the
- * key is not a part of fixed size of that, a lido__identity is behind it. */
+ * An object is a header, the program's struct, and the struct as the database has it (`was`), side by side; where
+ * the key is not a part of fixed size of that, a lido__identity is behind it. */
 #ifndef LIDO_MODEL_UNIT_H
 #define LIDO_MODEL_UNIT_H
 
@@ -147,8 +147,8 @@ static inline void lido__object_settle(lido_session *session, const lido__set *s
     object->epoch = ((lido__unit_of_work *)session->unit)->epoch;
 }
 
-/* Puts a new object, whose struct is set, into map and list, as ADDED, `is_new`: with a key that no other can have; or as
- * CLEAN, the key's hash being known. False: the session has failed. */
+/* Puts a new object, whose struct is set, into map and list, as ADDED, `is_new`: with a key that no other can have;
+ * or as CLEAN, the key's hash being known. False: the session has failed. */
 bool lido__set_track(lido_session *session, lido__set *set, lido__object *object, bool is_new);
 bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *object, uint32_t hash);
 /* Puts an object whose key no other has into the list alone. */
@@ -240,9 +240,11 @@ bool lido__read_refuse(lido_session *session, const lido__set *set, const lido__
 
 /* The structs of objects that were found. */
 typedef struct lido__found {
-    void **items; /* to be freed */
+    void **items;
     size_t count;
     size_t capacity;
+    bool lasts; /* in: the list is to be handed out; out: so it is in the unit's memory, with room for one more. Else it
+                   is to be freed */
 } lido__found;
 
 /* Runs a SELECT of the set's columns, whose rows become objects: those that there are, or new ones. Those that were

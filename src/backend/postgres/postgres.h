@@ -176,8 +176,8 @@ bool lido__postgres_read_field(const PGresult *result, int row, int column, Oid 
 
 /* ---- pour.c ---- */
 
-/* Reads a result's rows, from `first` on, into a sink; `types` are the columns'. False as above, with *column that it is
- * about; true also if the sink has refused one. */
+/* Reads a result's rows, from `first` on, into a sink; `types` are the columns'. False as above, with *column that
+ * it is about; true also if the sink has refused one. */
 bool lido__postgres_pour(const PGresult *from, const Oid *types, int first, lido__arena *arena, lido__row_sink *sink,
                          size_t *column);
 

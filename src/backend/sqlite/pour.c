@@ -1,7 +1,7 @@
 /* Rows of a statement straight into structs: where SQLite has what a member wants, no value is made.
  *
- * Each cell may be of any type, whatever its column was declared to hold: what is not of the one that is expected goes by
- * a value. So does what the declaration makes another value of, as a number in a JSON column. */
+ * Each cell may be of any type, whatever its column was declared to hold: what is not of the one that is expected
+ * goes by a value. So does what the declaration makes another value of, as a number in a JSON column. */
 #include "backend/sqlite/sqlite.h"
 #include "base/convert.h"
 

@@ -90,8 +90,8 @@ bool lido__sqlite_read_field(const sqlite_statement *statement, int column, lido
 
 /* ---- pour.c ---- */
 
-/* How the fields of each column get into the members that a sink has for them; in the arena, NULL if there is no memory.
- */
+/* How the fields of each column get into the members that a sink has for them; in the arena, NULL if there is no
+ * memory. */
 typedef enum sqlite_how {
     SQLITE_WAY_VALUE, /* through a lido_value */
     SQLITE_WAY_INTEGER,
