@@ -178,9 +178,14 @@ bool lido_next(lido_rows *rows) {
     return step(rows, &error);
 }
 
-/* Of a result whose backend has no shorter way. */
-static int pour_row(lido__result *result, lido__row_sink *sink, lido_error *error) {
+/* Some of the rows; where the backend has no shorter way, one. */
+static int pour(lido_rows *rows, lido__row_sink *sink, lido_error *error) {
+    lido__result *result = &rows->result;
     const lido_value *row;
+    if (!has_time(rows, error))
+        return -1;
+    if (result->operations->pour != NULL)
+        return result->operations->pour(result, sink, error);
     int stepped = result->operations->step(result, &row, error);
     return stepped > 0 ? lido__row_sink_take_row(sink, row) : stepped;
 }
@@ -192,11 +197,8 @@ bool lido__rows_pour(lido_rows *rows, lido__row_sink *sink) {
     if (rows->result.operations == NULL || session->failed)
         return false;
     lido__fault_clear(&error);
-    do
-        poured = !has_time(rows, &error)                 ? -1
-                 : rows->result.operations->pour != NULL ? rows->result.operations->pour(&rows->result, sink, &error)
-                                                         : pour_row(&rows->result, sink, &error);
-    while (poured > 0);
+    while ((poured = pour(rows, sink, &error)) > 0)
+        continue;
     if (sink->refused)
         return false;
     if (poured < 0)

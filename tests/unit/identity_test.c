@@ -106,9 +106,43 @@ static void what_is_removed_is_gone_and_nothing_else(void **state) {
     lido__identity_map_done(&map);
 }
 
+/* The key within the entry, and none at all. */
+static void entries_may_hold_their_keys(void **state) {
+    (void)state;
+    enum { COUNT = 1000 };
+    static struct entry {
+        char before[8];
+        int64_t key;
+    } entries[COUNT];
+    lido__identity_map within = {.key_at = offsetof(struct entry, key), .key_size = sizeof(int64_t)};
+    lido__identity_map bare = {.by_address = true};
+    for (int64_t i = 0; i < COUNT; i++) {
+        void *found;
+        entries[i].key = i * 7;
+        assert_true(lido__identity_reserve(&within, 1));
+        uint32_t hash = lido__identity_look_up(&within, &entries[i], &found);
+        assert_null(found);
+        lido__identity_put(&within, &entries[i], hash);
+        assert_true(lido__identity_add(&bare, &entries[i]));
+    }
+    for (int64_t i = 0; i < COUNT; i += 2) {
+        lido__identity_remove(&within, &entries[i]);
+        lido__identity_remove(&bare, &entries[i]);
+    }
+    for (int64_t i = 0; i < COUNT; i++) {
+        const void *expected = i % 2 == 0 ? NULL : &entries[i];
+        const void *address = &entries[i];
+        assert_ptr_equal(lido__identity_find(&within, &entries[i].key, sizeof entries[i].key), expected);
+        assert_ptr_equal(lido__identity_find(&bare, &address, sizeof address), expected);
+    }
+    lido__identity_map_done(&within);
+    lido__identity_map_done(&bare);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_map_finds_nothing),
+        cmocka_unit_test(entries_may_hold_their_keys),
         cmocka_unit_test(keys_differ_by_their_size),
         cmocka_unit_test(a_hundred_thousand_are_found_again),
         cmocka_unit_test(what_is_removed_is_gone_and_nothing_else),
