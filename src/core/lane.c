@@ -91,7 +91,7 @@ static void close_lane(lido__lane *lane, lido__lane_fate fate) {
     lane->cancel = NULL;
     for (lido__lane_flight *flight; (flight = lido__flight_list_take(&lane->under_way)) != NULL;) {
         if (flight->wait != NULL && fate == LIDO__LANE_ELSEWHERE)
-            begin_anew(flight->flight.batch);
+            begin_anew(lane, flight->flight.batch);
         lido__lane_flight_end(group, flight, fate);
     }
     lido__pool_release(&group->engine->lanes.pool, connection);
