@@ -1,5 +1,5 @@
-/* Row sinks: texts of every length, with a NUL anywhere; rows that are skipped after their key, and such as are refused.
- */
+/* Row sinks: texts of every length, with a NUL anywhere; rows that are skipped after their key, and rows that are
+ * refused. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
