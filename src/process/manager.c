@@ -9,7 +9,11 @@
 
 #define DEFAULT_NAME "default"
 
-static lido_manager the_manager = {.lock = PTHREAD_RWLOCK_INITIALIZER};
+/* Who would open or close the worker goes before those who look for a session: with the usual lock, which lets readers
+ * pass, some threads that ask again and again kept it out for seconds. Nobody takes it twice. */
+#define MANAGER_LOCK PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+
+static lido_manager the_manager = {.lock = MANAGER_LOCK};
 
 /* ---- One for each process ---- */
 
@@ -23,7 +27,7 @@ static void after_fork_in_parent(void) {
 
 /* The thread that has the lock is another one here. */
 static void after_fork_in_child(void) {
-    the_manager.lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
+    the_manager.lock = (pthread_rwlock_t)MANAGER_LOCK;
 }
 
 /* Whatever thread comes first makes it, and the others wait for that: the flag is looked at without the lock, and once
