@@ -16,6 +16,9 @@
     "END," \
     " extract(epoch FROM pg_postmaster_start_time()), (SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter))"
 
+/* What pg_xact_status says of an id that was not given out yet: the server has lost it in a crash. */
+#define FUTURE "22023"
+
 enum { ANSWER_MOST_MS = 5000 };
 
 /* Asks for one row of two texts; false with *error set. */
@@ -55,7 +58,7 @@ lido__resolution lido__postgres_resolve(lido__connection *base, const lido__mark
         return LIDO__RESOLVED_ROLLED_BACK;
     if (!ask((postgres_connection *)base, "SELECT coalesce(pg_xact_status($1::text::xid8), ''), " SERVER,
              mark->transaction, status, sizeof status, server, sizeof server, &error))
-        return LIDO__RESOLVED_NOT_YET;
+        return strcmp(error.sqlstate, FUTURE) == 0 ? LIDO__RESOLVED_NEVER : LIDO__RESOLVED_NOT_YET;
     if (strcmp(server, mark->server) != 0)
         return LIDO__RESOLVED_NEVER;
     if (strcmp(status, "in progress") == 0)
