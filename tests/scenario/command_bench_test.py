@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Stories about lido bench, told by running it. The same variables as for command_test.py."""
+"""Stories about lido bench, told by running it. See support/command.py."""
 
+import os
 import sys
 import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-from command_test import DONE, FAILED, NO_CONNECTION, POSTGRES_URL, USAGE, Run, Story, main, on_terminal  # noqa: E402
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from command import DONE, FAILED, NO_CONNECTION, POSTGRES_URL, USAGE, Run, Story, main, on_terminal  # noqa: E402
 
 SHORT = ("--seconds", "1")
 

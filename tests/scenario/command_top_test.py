@@ -21,7 +21,8 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-from command_test import COMMAND, DONE, FAILED, NO_CONNECTION, USAGE, Run, Story, clean_environment, main  # noqa: E402
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from command import COMMAND, DONE, FAILED, NO_CONNECTION, USAGE, Run, Story, clean_environment, main  # noqa: E402
 
 WORKERS = os.path.abspath(os.environ.get("LIDO_WORKERS", "workers"))
 PATIENCE = 40  # seconds, for anything to come about on a loaded machine
