@@ -2,7 +2,6 @@
 #include "load.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,10 +194,10 @@ static void tell_progress(const job *of, const lido_worker *worker) {
 }
 
 /* The last to be done ends all. */
-static void end_worker(const job *of, const lido_worker *worker) {
+static void end_worker(const job *of, lido_worker *worker) {
     add_pool(of->board, lido_manager_engine(lido_manager_get(), NULL, NULL));
     if (atomic_load(&of->board->pools) == of->plan->workers)
-        kill(getppid(), SIGTERM);
+        lido_worker_stop_all(worker);
     while (!lido_worker_stopping(worker))
         lido_sleep(LOOK_MS);
 }

@@ -89,7 +89,12 @@ LIDO_API int lido_worker_stop_descriptor(const lido_worker *worker);
  * one at a time. */
 LIDO_API int lido_worker_accept(lido_worker *worker);
 
-/* A request is done: counts for max_requests. */
+/* Asks the parent to stop all workers, this one among them, as SIGTERM to it does; they go on until they are told.
+ * Nothing happens if the parent is gone: then they are told to stop anyway. Waits no longer than the parent takes to
+ * look. From any thread. */
+LIDO_API void lido_worker_stop_all(lido_worker *worker);
+
+/* A request is done: counts for max_requests. Waits no longer than the parent takes to look. From any thread. */
 LIDO_API void lido_worker_request_done(lido_worker *worker);
 
 LIDO_END_C

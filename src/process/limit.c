@@ -23,7 +23,7 @@ static void tell(const lido__assignment *assignment, const lido__database *datab
                     count, config->pool_size, config->max_overflow, (long long)wanted, limit);
     lido__fault_field(note.error.database, sizeof note.error.database, config->display);
     lido__fault_hint(&note.error, "lower pool_size or max_overflow, or raise the server's max_connections");
-    (void)!write(assignment->notes, &note, sizeof note);
+    lido__note_send(assignment, &note);
 }
 
 /* A server that cannot be asked is no reason to warn: the workers will say so. */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -83,8 +84,8 @@ static pid_t fork_child(lido__supervisor *supervisor, int seat, int ends[2]) {
 lido__child *lido__spawn(lido__supervisor *supervisor, int seat) {
     int ends[2];
     lido__child *child = free_place(supervisor);
-    if (child == NULL || pipe2(ends, O_CLOEXEC) != 0) {
-        lido__log(LIDO_LOG_ERROR, "worker %d: no pipe for it: %s", seat, lido__errno_text(errno));
+    if (child == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        lido__log(LIDO_LOG_ERROR, "worker %d: no sockets for it: %s", seat, lido__errno_text(errno));
         return NULL;
     }
     pid_t pid = fork_child(supervisor, seat, ends);

@@ -195,6 +195,9 @@ static void take_note(supervisor *s, child *at, const lido__note *note) {
     case LIDO__NOTE_WORN:
         at->worn = true;
         break;
+    case LIDO__NOTE_STOP:
+        stop_all(s);
+        break;
     case LIDO__NOTE_FAILED:
         if (at->seat == LIDO__NO_SEAT)
             lido__log(LIDO_LOG_WARNING, "%s: %s; %s", note->error.database, note->error.message, note->error.hint);

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "await/await.h"
@@ -24,6 +25,7 @@ struct lido_worker {
     lido__assignment assignment;
     int stop;      /* an eventfd: readable when it is to stop */
     int both;      /* an epoll: of `stop` and the listener */
+    timer_t end;   /* kills it when it expires: set if the parent, who else does that, is gone */
     int64_t wears; /* after so many requests; 0: never */
     atomic_bool stopping;
     atomic_int_fast64_t stop_by; /* while stopping: when it should be done; a moment of the monotonic clock */
@@ -35,38 +37,58 @@ static lido_worker self;
 
 /* ---- Being told to stop ---- */
 
+static bool has_parent(void) {
+    return getppid() == self.assignment.parent;
+}
+
+static void be_killed_at(int64_t moment) {
+    const struct itimerspec end = {.it_value = {.tv_sec = moment / 1000000, .tv_nsec = moment % 1000000 * 1000}};
+    timer_settime(self.end, TIMER_ABSTIME, &end, NULL);
+}
+
 /* Calls nothing that is not async-signal-safe: the clock's function is. */
 static void told_to_stop(int signal_number) {
     (void)signal_number;
     int kept = errno;
     if (!atomic_exchange(&self.stopping, true))
         atomic_store(&self.stop_by, lido__clock_now_us() + self.assignment.workers->stop_timeout_ms * 1000);
+    if (!has_parent())
+        be_killed_at(atomic_load(&self.stop_by));
     eventfd_write(self.stop, 1);
     errno = kept;
 }
 
+/* SIGTERM when the parent dies. If it is gone already, nobody will say so any more. */
+static void watch_parent(void) {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (!has_parent())
+        told_to_stop(SIGTERM);
+}
+
 /* The parent's handlers would write to its own pipe. A terminal's ^C goes to all of its processes; it is the parent who
- * decides then. If the parent is gone already, nobody will say so any more. */
+ * decides then. */
 static void listen_to_parent(void) {
     lido__signal_handle(SIGTERM, told_to_stop);
     lido__signal_handle(SIGINT, SIG_IGN);
     lido__signal_handle(SIGHUP, SIG_IGN);
     lido__signal_handle(SIGCHLD, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != self.assignment.parent)
-        told_to_stop(SIGTERM);
+    watch_parent();
     lido__signals_unblock();
 }
 
 /* ---- Telling the parent ---- */
+
+void lido__note_send(const lido__assignment *assignment, const lido__note *note) {
+    while (send(assignment->notes, note, sizeof *note, MSG_NOSIGNAL) < 0 && errno == EINTR)
+        ;
+}
 
 static void tell(lido__note_kind kind, const lido_error *error) {
     lido__note note = {.kind = kind};
     if (error != NULL)
         note.error = *error;
     note.error.file = NULL;
-    while (write(self.assignment.notes, &note, sizeof note) < 0 && errno == EINTR)
-        ;
+    lido__note_send(&self.assignment, &note);
 }
 
 static bool failed(const lido_error *error) {
@@ -85,9 +107,11 @@ static bool watch(int epoll, int descriptor, uint32_t events) {
 
 /* Of all the workers that share the listener only some are woken by a connection. */
 static bool make_descriptors(lido_error *error) {
+    struct sigevent killing = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
     self.stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self.both = epoll_create1(EPOLL_CLOEXEC);
-    if (self.stop >= 0 && self.both >= 0 && watch(self.both, self.stop, EPOLLIN) &&
+    if (timer_create(CLOCK_MONOTONIC, &killing, &self.end) == 0 && self.stop >= 0 && self.both >= 0 &&
+        watch(self.both, self.stop, EPOLLIN) &&
         (self.assignment.listener < 0 || watch(self.both, self.assignment.listener, EPOLLIN | EPOLLEXCLUSIVE)))
         return true;
     lido__fault(error, LIDO_ERROR_OTHER, "no descriptors for a worker: %s", lido__errno_text(errno));
@@ -106,7 +130,9 @@ static bool init(void) {
     lido_error error = LIDO_ERROR_INIT;
     if (!open_databases(&error))
         return failed(&error);
-    if (workers->init == NULL || workers->init(&self, workers->user))
+    bool able = workers->init == NULL || workers->init(&self, workers->user);
+    watch_parent(); /* anew: the kernel forgets it where the process has become another user */
+    if (able)
         return true;
     lido__fault(&error, LIDO_ERROR_OTHER, "the worker's init function said no");
     lido__fault_doing(&error, "initialising a worker");
@@ -170,6 +196,11 @@ bool lido_worker_stopping(const lido_worker *worker) {
 
 int lido_worker_stop_descriptor(const lido_worker *worker) {
     return worker->stop;
+}
+
+void lido_worker_stop_all(lido_worker *worker) {
+    (void)worker;
+    tell(LIDO__NOTE_STOP, NULL);
 }
 
 void lido_worker_request_done(lido_worker *worker) {

@@ -4,10 +4,11 @@
 
 #include <lido/workers.h>
 
-/* What a worker tells its parent, through a pipe, each in one write: so it is whole, or not there. */
+/* What a worker tells its parent, through a pair of sockets that keep each apart: it is whole, or not there. */
 typedef enum lido__note_kind {
     LIDO__NOTE_READY = 1,
     LIDO__NOTE_WORN, /* it has done enough, and asks for a successor */
+    LIDO__NOTE_STOP, /* all are to stop */
     LIDO__NOTE_FAILED
 } lido__note_kind;
 
@@ -16,17 +17,18 @@ typedef struct lido__note {
     lido_error error; /* of FAILED; without `file`, which may be the child's own */
 } lido__note;
 
-_Static_assert(sizeof(lido__note) <= 4096, "a write of up to PIPE_BUF bytes is not taken apart");
-
 /* What it is told by its parent, before the fork. */
 typedef struct lido__assignment {
     lido_manager *manager; /* or NULL */
     const lido_workers *workers;
     int number;
     int listener; /* -1: none */
-    int notes;    /* the pipe's end that is written */
+    int notes;    /* the socket that is written to */
     int parent;   /* the parent's process id */
 } lido__assignment;
+
+/* Tells the parent, which may be gone: then nobody hears it. */
+void lido__note_send(const lido__assignment *assignment, const lido__note *note);
 
 /* In the child, in which the parent's signals are still blocked: does the work, and ends the process. */
 _Noreturn void lido__worker_run(const lido__assignment *assignment);

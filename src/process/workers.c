@@ -26,6 +26,8 @@ enum {
     CRASH_WINDOW_MS = 60 * 1000
 };
 
+#define YEAR_MS (INT64_C(366) * 24 * 60 * 60 * 1000)
+
 static bool refuse(lido_error *error, const char *what, long long found, const char *allowed) {
     return lido__fault(error, LIDO_ERROR_MISUSE, "%s is %lld: %s", what, found, allowed);
 }
@@ -35,12 +37,13 @@ static bool check(const lido_workers *workers, lido_error *error) {
         const char *name;
         int64_t found;
     } numbers[] = {{"backlog", workers->backlog},
+                   {"max_requests", workers->max_requests},
                    {"start_timeout_ms", workers->start_timeout_ms},
                    {"stop_timeout_ms", workers->stop_timeout_ms},
                    {"respawn_pause_ms", workers->respawn_pause_ms},
                    {"crash_window_ms", workers->crash_window_ms},
-                   {"max_requests", workers->max_requests},
                    {"max_age_ms", workers->max_age_ms}};
+    enum { FIRST_TIME = 2 };
     if (workers->serve == NULL)
         return lido__fault(error, LIDO_ERROR_MISUSE, "the workers have no serve function");
     if (workers->count < 0 || workers->count > COUNT_MOST)
@@ -50,6 +53,9 @@ static bool check(const lido_workers *workers, lido_error *error) {
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (numbers[i].found < 0)
             return refuse(error, numbers[i].name, numbers[i].found, "0, for the default, and more are allowed");
+    for (size_t i = FIRST_TIME; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i].found > YEAR_MS)
+            return refuse(error, numbers[i].name, numbers[i].found, "milliseconds, a year at most, are allowed");
     if (workers->reuse_port && workers->listen == NULL)
         return lido__fault(error, LIDO_ERROR_MISUSE, "reuse_port is set, and there is nothing to listen on");
     return true;

@@ -33,6 +33,7 @@ typedef struct service {
     char url[URL_MOST];
     uint16_t port;
     bool hangs_in_close;
+    uid_t becomes;          /* workers become this user; 0: they stay who they are */
     char refuses[URL_MOST]; /* no worker can start as long as there is a file of this name */
     pid_t parent;
 } service;
@@ -99,7 +100,7 @@ static inline void try_to_insert_row(int client) {
     close(client);
 }
 
-static inline void answer(int client) {
+static inline void answer(lido_worker *worker, int client) {
     char letter = read_letter(client);
     char text[32];
     if (letter == 'r') {
@@ -108,6 +109,8 @@ static inline void answer(int client) {
     }
     if (letter == 'x')
         raise(SIGKILL);
+    if (letter == 'e')
+        lido_worker_stop_all(worker);
     if (letter == 'i' || letter == 'l' || letter == 'h')
         insert_row(letter == 'l', letter == 'h');
     if (letter == 'm') {
@@ -123,7 +126,7 @@ static inline void answer(int client) {
 static inline void serve(lido_worker *worker, void *user) {
     (void)user;
     for (int client; (client = lido_worker_accept(worker)) >= 0;) {
-        answer(client);
+        answer(worker, client);
         lido_worker_request_done(worker);
     }
 }
@@ -131,7 +134,7 @@ static inline void serve(lido_worker *worker, void *user) {
 static inline bool init_worker(lido_worker *worker, void *user) {
     (void)worker;
     const service *of = user;
-    return access(of->refuses, F_OK) != 0;
+    return access(of->refuses, F_OK) != 0 && (of->becomes == 0 || setuid(of->becomes) == 0);
 }
 
 static inline void close_worker(lido_worker *worker, void *user) {

@@ -68,6 +68,42 @@ static void test_parent_killed(void **state) {
     end();
 }
 
+/* The kernel forgets whose death is to be told where a process becomes another user. */
+static void test_parent_killed_of_workers_that_became_others(void **state) {
+    (void)state;
+    enum { NOBODY = 65534 };
+    service of = {.workers = {.count = 1}, .becomes = NOBODY};
+    if (geteuid() != 0)
+        skip();
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'p');
+    kill(of.parent, SIGKILL);
+    assert_int_equal(wait_for_service(&of), -1);
+    expect_gone(process);
+    end();
+}
+
+/* It would keep the port. */
+static void test_hangs_in_close_without_a_parent(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 1, .stop_timeout_ms = 300}, .hangs_in_close = true};
+    begin(&of, sqlite_url());
+    int process = request_surely(&of, 'p');
+    kill(of.parent, SIGKILL);
+    assert_int_equal(wait_for_service(&of), -1);
+    expect_gone(process);
+    end();
+}
+
+static void test_one_stops_all(void **state) {
+    (void)state;
+    service of = {.workers = {.count = 2}};
+    begin(&of, sqlite_url());
+    request_surely(&of, 'e');
+    assert_int_equal(wait_for_service(&of), ENDED_WELL);
+    end();
+}
+
 /* ---- Replaced ---- */
 
 static void a_rolling_restart_drops_no_request(const char *url, bool reuse_port) {
@@ -296,6 +332,9 @@ int main(void) {
         TEST(test_killed_on_sqlite),
         TEST(test_killed_on_postgres),
         TEST(test_parent_killed),
+        TEST(test_parent_killed_of_workers_that_became_others),
+        TEST(test_hangs_in_close_without_a_parent),
+        TEST(test_one_stops_all),
         TEST(test_restart_on_sqlite),
         TEST(test_restart_on_postgres),
         TEST(test_restart_with_ports_of_their_own),
