@@ -172,6 +172,28 @@ static void test_aged(void **state) {
 
 /* ---- That cannot start, or end ---- */
 
+static void test_what_makes_no_sense_is_refused(void **state) {
+    (void)state;
+    const struct {
+        lido_workers workers;
+        const char *message;
+    } wrong[] = {
+        {{.count = 1}, "the workers have no serve function"},
+        {{.serve = serve, .count = -1}, "count is -1: 1 to 1024 are allowed, and 0 for one for each processor"},
+        {{.serve = serve, .crashes_most = -1}, "crashes_most is -1: 0 to 100000 are allowed"},
+        {{.serve = serve, .max_requests = -1}, "max_requests is -1: 0, for the default, and more are allowed"},
+        {{.serve = serve, .stop_timeout_ms = INT64_MAX},
+         "stop_timeout_ms is 9223372036854775807: milliseconds, a year at most, are allowed"},
+        {{.serve = serve, .reuse_port = true}, "reuse_port is set, and there is nothing to listen on"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        lido_error error;
+        assert_int_equal(lido_workers_run(NULL, &wrong[i].workers, &error), LIDO_ERROR);
+        assert_int_equal(error.category, LIDO_ERROR_MISUSE);
+        assert_string_equal(error.message, wrong[i].message);
+    }
+}
+
 static void test_hangs_in_close(void **state) {
     (void)state;
     service of = {.workers = {.count = 2, .stop_timeout_ms = 300}, .hangs_in_close = true};
@@ -340,6 +362,7 @@ int main(void) {
         TEST(test_restart_with_ports_of_their_own),
         TEST(test_worn),
         TEST(test_aged),
+        TEST(test_what_makes_no_sense_is_refused),
         TEST(test_hangs_in_close),
         TEST(test_hangs_in_close_when_replaced),
         TEST(test_a_second_signal_kills),
