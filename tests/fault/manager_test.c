@@ -2,6 +2,7 @@
 #include "child.h"
 #include "managed.h"
 
+#include <spawn.h>
 #include <string.h>
 
 typedef enum place { SQLITE, POSTGRES, POSTGRES_BY_TLS } place;
@@ -117,14 +118,59 @@ static void test_environment_of_the_parent(void **state) {
     lido_engine_close(engine);
 }
 
+/* ---- Spawned ---- */
+
+/* What a host program starts anew has nothing of its parent's but the environment. */
+static int be_spawned(void) {
+    lido_error error;
+    lido_manager *manager = lido_manager_get();
+    CHILD_EXPECT(lido_manager_configure(manager, NULL, &error) == LIDO_OK);
+    CHILD_EXPECT(lido_manager_init_worker(manager, &(lido_init_options){.verify = true}, &error) == LIDO_OK);
+    lido_session *db = lido_manager_scoped(manager);
+    lido_exec(db, "INSERT INTO managed VALUES ('spawned')");
+    CHILD_EXPECT(lido_commit(db) == LIDO_OK);
+    CHILD_EXPECT(lido_manager_close_worker(manager, 1000, &error) == LIDO_OK);
+    return 0;
+}
+
+static void a_host_spawns(bool postgres) {
+    enum { CHILDREN = 3 };
+    char *arguments[] = {"/proc/self/exe", "spawned", NULL};
+    lido_manager *manager = begin(postgres);
+    pid_t children[CHILDREN];
+    assert_int_equal(lido_manager_init_worker(manager, NULL, NULL), LIDO_OK);
+    lido_session *db = lido_manager_scoped(manager);
+    assert_int_equal(lido_query_value(db, "SELECT count(*) FROM managed").as.integer, 0);
+    setenv("DATABASE_URL", url, 1);
+    for (int i = 0; i < CHILDREN; i++)
+        assert_int_equal(posix_spawn(&children[i], arguments[0], NULL, NULL, arguments, environ), 0);
+    unsetenv("DATABASE_URL");
+    for (int i = 0; i < CHILDREN; i++)
+        expect_good_end(children[i]);
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    expect_rows(manager, CHILDREN);
+    assert_int_equal(lido_manager_close_worker(manager, 1000, NULL), LIDO_OK);
+}
+
+static void test_spawned_on_sqlite(void **state) {
+    (void)state;
+    a_host_spawns(false);
+}
+
+static void test_spawned_on_postgres(void **state) {
+    (void)state;
+    a_host_spawns(true);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
-int main(void) {
+int main(int count, char **arguments) {
+    if (count > 1 && strcmp(arguments[1], "spawned") == 0)
+        return be_spawned();
     const struct CMUnitTest tests[] = {
-        TEST(test_fork_on_sqlite),
-        TEST(test_fork_on_postgres),
-        TEST(test_fork_on_postgres_by_tls),
-        TEST(test_environment_of_the_parent),
+        TEST(test_fork_on_sqlite),          TEST(test_fork_on_postgres),
+        TEST(test_fork_on_postgres_by_tls), TEST(test_environment_of_the_parent),
+        TEST(test_spawned_on_sqlite),       TEST(test_spawned_on_postgres),
     };
     return cmocka_run_group_tests_name("manager", tests, NULL, NULL);
 }
