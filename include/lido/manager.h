@@ -34,7 +34,7 @@ LIDO_API lido_manager *lido_manager_get(void);
 LIDO_API lido_status lido_manager_configure(lido_manager *manager, const lido_options *options, lido_error *error);
 
 /* The same for a database of any name ("default", "reports", …) and from a URL; `url` NULL: from the environment.
- * Misuse also: the name is empty or too long, or there are LIDO_DATABASES_MOST others. */
+ * Misuse also: the name is empty, too long or not UTF-8, or there are LIDO_DATABASES_MOST others. */
 LIDO_API lido_status lido_manager_configure_database(lido_manager *manager, const char *name, const char *url,
                                                      const lido_options *options, lido_error *error);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "core/engine.h"
 
 enum {
@@ -186,7 +187,8 @@ static void add_head(output *out, const char *name, const char *help, const char
     add(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value as the format wants it; cut where there is no room. */
+/* A label's value as the format wants it; cut where there is no room, but within no character: a page with half of one
+ * is not UTF-8, and Prometheus takes nothing of it. */
 static void escape(const char *value, char *escaped, size_t size) {
     size_t used = 0;
     for (; *value != '\0' && used + 3 < size; value++) {
@@ -195,7 +197,7 @@ static void escape(const char *value, char *escaped, size_t size) {
             escaped[used++] = '\\';
         escaped[used++] = *value == '\n' ? 'n' : *value;
     }
-    escaped[used] = '\0';
+    escaped[lido__utf8_cut(escaped, used)] = '\0';
 }
 
 /* A name, and the labels that all have; the brace stays open. */

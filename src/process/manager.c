@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/convert.h"
 #include "base/fault.h"
 #include "core/fork.h"
 
@@ -82,10 +83,12 @@ static bool misuse(lido_error *error, const char *message, const char *hint) {
 
 static bool check_name(const char *name, lido_error *error) {
     size_t length = strlen(name);
-    if (length > 0 && length <= LIDO_DATABASE_NAME_MOST)
-        return true;
-    return lido__fault(error, LIDO_ERROR_MISUSE, "the name of a database has %zu bytes: 1 to %d are allowed", length,
-                       LIDO_DATABASE_NAME_MOST);
+    if (length == 0 || length > LIDO_DATABASE_NAME_MOST)
+        return lido__fault(error, LIDO_ERROR_MISUSE, "the name of a database has %zu bytes: 1 to %d are allowed",
+                           length, LIDO_DATABASE_NAME_MOST);
+    if (!lido__utf8_valid(name, length)) /* metrics are told by it, in UTF-8 */
+        return lido__fault(error, LIDO_ERROR_MISUSE, "the name of a database is not UTF-8");
+    return true;
 }
 
 /* Under the lock. The configuration is the manager's then. */

@@ -121,6 +121,8 @@ static void story_of_a_bad_name(lido_engine *engine) {
     saw("%s", error.message);
     saw("%s", lido_status_name(lido_manager_configure_database(manager, name, scenario_url(), NULL, &error)));
     saw("%s", error.message);
+    saw("%s", lido_status_name(lido_manager_configure_database(manager, "\xff", scenario_url(), NULL, &error)));
+    saw("%s", error.message);
     saw("%s", lido_status_name(lido_manager_configure_database(manager, "reports", "sqlit://", NULL, &error)));
     saw("%s: %s", error.doing, lido_category_name(error.category));
 }
@@ -263,6 +265,8 @@ int main(void) {
          "the name of a database has 0 bytes: 1 to 63 are allowed\n"
          "error\n"
          "the name of a database has 64 bytes: 1 to 63 are allowed\n"
+         "error\n"
+         "the name of a database is not UTF-8\n"
          "error\n"
          "reading the configuration: configuration error\n"},
         {"a database is out of reach", story_of_a_database_out_of_reach,

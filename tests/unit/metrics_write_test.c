@@ -1,4 +1,5 @@
 /* Prometheus' text of several sources, with labels that need care. */
+#include "base/convert.h"
 #include "core/metrics_write.h"
 #include "support/prometheus.h"
 
@@ -70,6 +71,23 @@ static void a_long_label_is_cut(void **state) {
     prometheus_check(&text);
 }
 
+static void a_long_label_is_cut_between_characters(void **state) {
+    (void)state;
+    static char name[2000];
+    for (int before = 0; before < 4; before++) { /* so that the cut meets each byte of a character */
+        char *end = name + before;
+        memset(name, 'x', (size_t)before);
+        for (int i = 0; i < 300; i++)
+            end = stpcpy(end, i % 2 == 0 ? "\xc3\xa9" : "\xe2\x82\xac");
+        memset(&text, 0, sizeof text);
+        sources[0].pool = name;
+        assert_true(lido__metrics_write(sources, 1, prometheus_write, &text));
+        prometheus_check(&text);
+        assert_true(lido__utf8_valid(text.text, strlen(text.text)));
+        assert_null(strstr(text.text, name)); /* it was cut */
+    }
+}
+
 static void what_has_no_limit_has_no_series_for_it(void **state) {
     (void)state;
     config.max_overflow = -1;
@@ -99,6 +117,7 @@ int main(void) {
         cmocka_unit_test_setup(a_duration_is_below_the_bounds_it_does_not_exceed, begin),
         cmocka_unit_test_setup(labels_are_escaped, begin),
         cmocka_unit_test_setup(a_long_label_is_cut, begin),
+        cmocka_unit_test_setup(a_long_label_is_cut_between_characters, begin),
         cmocka_unit_test_setup(what_has_no_limit_has_no_series_for_it, begin),
         cmocka_unit_test_setup(a_writer_that_wants_no_more_is_left_alone, begin),
     };
