@@ -160,10 +160,11 @@ int64_t lido__queue_deadline(lido_session *session, const lido__batch *batch) {
 
 /* ---- Running ---- */
 
-/* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others. */
+/* For who looks for the holder of a connection: only texts that stay as long as the engine can be shown to others.
+ * Where the last one does not, none is: an older one would be taken for it. */
 static void show_last_sql(const lido_session *session, const lido__operation *last) {
-    if (last->sql != NULL && !last->loose_sql)
-        atomic_store_explicit(&session->connection->last_sql, last->sql, memory_order_release);
+    if (last->sql != NULL)
+        atomic_store_explicit(&session->connection->last_sql, last->loose_sql ? NULL : last->sql, memory_order_release);
 }
 
 /* What is quick would be done before anybody looks at the clock. */

@@ -294,7 +294,49 @@ static void story_of_threads(lido_engine *engine) {
     lido_engine_close(narrow);
 }
 
+/* Whether a second session, which waits in vain for the only connection, is told that its holder ran `sql` last. */
+static bool is_told(lido_engine *engine, const char *sql) {
+    lido_session *waiting = lido_session_open(engine, NULL);
+    lido_query_value(waiting, "SELECT 0");
+    assert_int_equal(lido_error_of(waiting)->category, LIDO_ERROR_POOL_EXHAUSTED);
+    bool told =
+        strstr(lido_error_of(waiting)->hint, sql) != NULL || strstr(lido_error_of(waiting)->message, sql) != NULL;
+    lido_session_close(waiting);
+    return told;
+}
+
+/* A text that is larger than all that an engine keeps of them. */
+static void story_of_a_last_statement_that_is_not_kept(lido_engine *unused) {
+    (void)unused;
+    enum { LARGE = 5 * 1024 * 1024 };
+    lido_options options = LIDO_OPTIONS_INIT;
+    options.pool_size = 1;
+    options.max_overflow = 0;
+    options.pool_timeout_ms = 20;
+    lido_engine *engine = scenario_engine(&options);
+    lido_session *holder = lido_session_open(engine, &(lido_session_options){.read_only = true});
+    char *large = malloc(LARGE);
+    assert_non_null(large);
+    memset(large, ' ', LARGE);
+    memcpy(large, "SELECT 3", strlen("SELECT 3"));
+    large[LARGE - 1] = '\0';
+    lido_query_value(holder, "SELECT 2");
+    saw("SELECT 2: %d", is_told(engine, "SELECT 2"));
+    lido_query_value(holder, large);
+    assert_false(lido_failed(holder));
+    saw("afterwards: %d", is_told(engine, "SELECT"));
+    lido_query_value(holder, "SELECT 4");
+    saw("SELECT 4: %d", is_told(engine, "SELECT 4"));
+    lido_session_close(holder);
+    free(large);
+    lido_engine_close(engine);
+}
+
 static const scenario scenarios[] = {
+    {"a last statement that is not kept is not replaced by an older one", story_of_a_last_statement_that_is_not_kept,
+     "SELECT 2: 1\n"
+     "afterwards: 0\n"
+     "SELECT 4: 1\n"},
     {"statements and transactions are counted", story_of_counts,
      "0 reads, 0 writes, 0 others, 0 failed; 0 committed, 0 rolled back, 0 unknown, 0 retried\n"
      "1 reads, 3 writes, 0 others, 0 failed; 1 committed, 0 rolled back, 0 unknown, 0 retried\n"
