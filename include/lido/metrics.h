@@ -66,7 +66,8 @@ enum { LIDO_STATEMENT_TEXT_SIZE = 208 };
 #define LIDO_STATEMENT_OTHERS "(others)"
 
 /* What is known of a statement: of all texts that differ in nothing but values, lists' lengths, blanks, comments and
- * the case of unquoted words. */
+ * the case of unquoted words. What SQLite takes for a string though it is in double quotes is kept as the name that it
+ * looks like. */
 typedef struct lido_statement_stats {
     char text[LIDO_STATEMENT_TEXT_SIZE]; /* "?" for each value; of a longer one the first 200 bytes, and "…" */
     uint64_t fingerprint;                /* of all of the text; 0: LIDO_STATEMENT_OTHERS, of this kind */
@@ -113,7 +114,8 @@ LIDO_API lido_status lido_manager_metrics_write(lido_manager *manager, lido_metr
 /* ---- An address that answers ---- */
 
 /* A thread that answers HTTP requests on an address: GET /metrics with what lido_metrics_write writes, and GET /state
- * with what `lido top` shows, in JSON; the texts of statements are in both, values are not. */
+ * with what `lido top` shows, in JSON; the texts of statements are in both, values are not, but as said at
+ * lido_statement_stats. */
 typedef struct lido_metrics_server lido_metrics_server;
 
 /* Begins to answer. `where`: "127.0.0.1:9090", "[::1]:9090", "localhost:9090", "unix:/run/items.metrics", whose file

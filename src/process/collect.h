@@ -24,8 +24,7 @@ typedef struct lido__collection {
 } lido__collection;
 
 /* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out,
- * which it tells, too. To
- * be freed by lido__collection_free; the names are the manager's, and stay. */
+ * which it tells, too. To be freed by lido__collection_free; the names are the manager's, and stay. */
 bool lido__collect_manager(lido_manager *manager, lido__collection *collection);
 /* Of one engine, which must be there as long. */
 bool lido__collect_engine(lido_engine *engine, lido__collection *collection);

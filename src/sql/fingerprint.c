@@ -90,7 +90,8 @@ static void open(lido__fingerprint *fingerprint) {
     fingerprint->depth++;
     if (fingerprint->before == LIDO__LEADS_LIST)
         open_list(fingerprint, LIDO__FOLDS_VALUES, fingerprint->depth);
-    fingerprint->set_value = fingerprint->sets; /* PRAGMA name(value) */
+    /* PRAGMA name(value); but ALTER TABLE a SET (name = value) */
+    fingerprint->set_value = fingerprint->set_value || (fingerprint->sets && !fingerprint->alters);
 }
 
 static void close(lido__fingerprint *fingerprint, char bracket) {
@@ -100,6 +101,8 @@ static void close(lido__fingerprint *fingerprint, char bracket) {
         fingerprint->depth--;
     if (fingerprint->depth < fingerprint->list_depth)
         open_list(fingerprint, LIDO__FOLDS_NOTHING, 0);
+    if (fingerprint->alters)
+        fingerprint->set_value = false;
 }
 
 /* Within a row that is left out. */
@@ -130,9 +133,20 @@ static void add_value(lido__fingerprint *fingerprint, bool is_number) {
     add(fingerprint, "?", 1, LIDO__PIECE_VALUE, false);
 }
 
+/* What stands between what is set and its value, where that is a word. SET ROLE TO a has two of them, so TO is one
+ * behind another, too; behind a value it is a part of it. */
+static bool leads_to_value(const lido__fingerprint *fingerprint, const char *start, const lido__token *token) {
+    if (!fingerprint->sets || (fingerprint->set_value && fingerprint->last == LIDO__PIECE_VALUE))
+        return false;
+    if (is_word(start, token, "to"))
+        return true;
+    return !fingerprint->set_value && (is_word(start, token, "zone") || is_word(start, token, "role") ||
+                                       is_word(start, token, "names") || is_word(start, token, "authorization"));
+}
+
 static bool is_value(const lido__fingerprint *fingerprint, const char *start, const lido__token *token) {
     if (fingerprint->set_value)
-        return true;
+        return !leads_to_value(fingerprint, start, token);
     return fingerprint->before != LIDO__LEADS_NULL && fingerprint->last != LIDO__PIECE_GLUE &&
            (is_word(start, token, "null") || is_word(start, token, "true") || is_word(start, token, "false"));
 }
@@ -140,6 +154,7 @@ static bool is_value(const lido__fingerprint *fingerprint, const char *start, co
 static void follow_word(lido__fingerprint *fingerprint, const lido__token *token) {
     const char *start = fingerprint->source + token->start;
     bool reserved = !lido__word_ends_operand(start, token->size);
+    bool leads = leads_to_value(fingerprint, start, token);
     if (is_value(fingerprint, start, token)) {
         add_value(fingerprint, false);
         return;
@@ -150,7 +165,8 @@ static void follow_word(lido__fingerprint *fingerprint, const lido__token *token
     if (token->keyword == LIDO__KEYWORD_VALUES)
         open_list(fingerprint, LIDO__FOLDS_ROWS, fingerprint->depth);
     add(fingerprint, start, token->size, reserved ? LIDO__PIECE_RESERVED : LIDO__PIECE_NAME, false);
-    fingerprint->set_value = fingerprint->sets && is_word(start, token, "to");
+    fingerprint->set_value = leads;
+    fingerprint->sets = fingerprint->sets || (fingerprint->alters && token->keyword == LIDO__KEYWORD_SET);
     if (is_word(start, token, "in"))
         fingerprint->newest = LIDO__LEADS_LIST;
     else if (token->keyword == LIDO__KEYWORD_NOT || token->keyword == LIDO__KEYWORD_SET || is_word(start, token, "is"))
@@ -183,7 +199,7 @@ static void follow_operator(lido__fingerprint *fingerprint, const lido__token *t
         add(fingerprint, start, size, cast ? LIDO__PIECE_GLUE : LIDO__PIECE_OPERATOR, cast);
     if (size < token->size)
         fingerprint->sign = start[token->size - 1];
-    fingerprint->set_value = fingerprint->sets && size == 1 && *start == '=';
+    fingerprint->set_value = fingerprint->set_value || (fingerprint->sets && size == 1 && *start == '=');
 }
 
 static void follow_other(lido__fingerprint *fingerprint, const lido__token *token) {
@@ -217,7 +233,7 @@ static void follow_semicolon(lido__fingerprint *fingerprint) {
         return;
     add_pending(fingerprint);
     fingerprint->semicolon = true;
-    fingerprint->begun = fingerprint->sets = fingerprint->set_value = false;
+    fingerprint->begun = fingerprint->sets = fingerprint->alters = fingerprint->set_value = false;
 }
 
 static void follow(lido__fingerprint *fingerprint, const lido__token *token) {
@@ -259,8 +275,11 @@ void lido__fingerprint_follow(lido__fingerprint *fingerprint, const lido__token 
         skip(fingerprint, token);
         return;
     }
-    if (!fingerprint->begun)
+    if (!fingerprint->begun) {
         fingerprint->sets = token->keyword == LIDO__KEYWORD_SET || token->keyword == LIDO__KEYWORD_PRAGMA;
+        fingerprint->alters =
+            token->kind == LIDO__TOKEN_WORD && is_word(fingerprint->source + token->start, token, "alter");
+    }
     fingerprint->begun = fingerprint->begun || token->kind != LIDO__TOKEN_SEMICOLON;
     fingerprint->before = fingerprint->newest;
     fingerprint->newest = LIDO__LEADS_NOTHING;

@@ -52,8 +52,9 @@ typedef struct lido__fingerprint {
     char sign;  /* a sign, if not NUL, */
     bool semicolon;
     bool begun;                /* the statement has */
+    bool alters;               /* ALTER: from its SET on it sets, too */
     bool sets;                 /* SET, PRAGMA: words may be values, */
-    bool set_value;            /* and the next are */
+    bool set_value;            /* and are, to the end of the statement; of ALTER's, or to the parenthesis behind them */
     lido__leading_word newest; /* what the newest token is, */
     lido__leading_word before; /* and the one before */
     size_t size;

@@ -79,6 +79,28 @@ static void words_that_are_values(void **state) {
     expect("UPDATE a SET b = c", "UPDATE a SET b = c");
 }
 
+static void all_that_is_set_is_a_value(void **state) {
+    (void)state;
+    expect("PRAGMA foo = a-b", "PRAGMA foo = ? - ?");
+    expect("PRAGMA foo(a-b)", "PRAGMA foo(? - ?)");
+    expect("PRAGMA foo = -a; SELECT b", "PRAGMA foo = -?; SELECT b");
+    expect("SET a.b = c.d + \"e\", f", "SET a.b = ?.? + ?, ?");
+    expect("SET TIME ZONE secret", "SET TIME ZONE ?");
+    expect("SET LOCAL TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE", "SET LOCAL TIME ZONE ?");
+    expect("SET ROLE alice", "SET ROLE ?");
+    expect("SET role TO \"alice\"", "SET role TO ?");
+    expect("SET role = alice", "SET role = ?");
+    expect("SET SESSION AUTHORIZATION alice", "SET SESSION AUTHORIZATION ?");
+    expect("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+    expect("ALTER ROLE x SET y TO \"z\"", "ALTER ROLE x SET y TO ?");
+    expect("ALTER ROLE x IN DATABASE d SET y = z, \"q\"", "ALTER ROLE x IN DATABASE d SET y = ?, ?");
+    expect("ALTER SYSTEM SET a = b; SELECT c", "ALTER SYSTEM SET a = ?; SELECT c");
+    expect("ALTER TABLE a SET (b = c)", "ALTER TABLE a SET (b = ?)");
+    expect("SET 'a' TO b; SET c TO d, to", "SET ? TO ?; SET c TO ?, ?");
+    expect("ALTER TABLE a RENAME TO b", "ALTER TABLE a RENAME TO b");
+    expect("ALTER TABLE a ALTER b SET NOT NULL", "ALTER TABLE a ALTER b SET NOT NULL");
+}
+
 static void lists_are_as_long_as_one(void **state) {
     (void)state;
     expect("SELECT a FROM b WHERE c IN (1, 2, 3)", "SELECT a FROM b WHERE c IN (?)");
@@ -163,9 +185,13 @@ static void no_value_ever_stays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_become_placeholders), cmocka_unit_test(a_sign_belongs_to_its_number),
-        cmocka_unit_test(words_that_are_values),      cmocka_unit_test(lists_are_as_long_as_one),
-        cmocka_unit_test(only_the_tokens_matter),     cmocka_unit_test(a_long_text_is_cut_and_its_hash_is_not),
+        cmocka_unit_test(values_become_placeholders),
+        cmocka_unit_test(a_sign_belongs_to_its_number),
+        cmocka_unit_test(words_that_are_values),
+        cmocka_unit_test(all_that_is_set_is_a_value),
+        cmocka_unit_test(lists_are_as_long_as_one),
+        cmocka_unit_test(only_the_tokens_matter),
+        cmocka_unit_test(a_long_text_is_cut_and_its_hash_is_not),
         cmocka_unit_test(no_value_ever_stays),
     };
     return cmocka_run_group_tests_name("fingerprint", tests, NULL, NULL);
