@@ -171,6 +171,8 @@ static exit_status run_on(const request *bench, load_board *board) {
         fputs("\r\033[K", stderr);
     if (status != LIDO_OK)
         return report_error(&error);
+    if (atomic_load(&board->out_of_memory))
+        return report_memory("starting the threads and tasks");
     bool printed = bench->json ? bench_report_json(&bench->plan, board) : bench_report_text(&bench->plan, board);
     if (!printed)
         return report_memory("printing the figures");

@@ -73,6 +73,10 @@ static int64_t make_number(const generator *of, uint64_t *seed) {
     return (int64_t)((uint64_t)of->least + chosen);
 }
 
+size_t generator_room(const generator *of) {
+    return of->kind == GENERATE_TEXT ? of->length : 0;
+}
+
 lido_value generator_next(const generator *of, uint64_t *seed, char *room) {
     switch (of->kind) {
     case GENERATE_NUMBER:

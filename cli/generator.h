@@ -26,8 +26,11 @@ typedef struct generator {
  * none, or a text that is too long; *why says so. */
 bool generator_read(generator *made, const char *text, const char **why);
 
-/* The next value; `seed` is the caller's own, not 0 at first. A text is written into `room`, GENERATOR_TEXT_MOST bytes
- * at least, and lives as long as that. */
+/* How many bytes of room its text takes; 0: it makes none. */
+size_t generator_room(const generator *of);
+
+/* The next value; `seed` is the caller's own, not 0 at first. A text is written into `room`, which has generator_room
+ * bytes, and lives as long as that. */
 lido_value generator_next(const generator *of, uint64_t *seed, char *room);
 
 #endif

@@ -71,7 +71,7 @@ typedef struct hand {
     lido_worker *worker;
     uint64_t seed;
     int64_t until_ns;
-    char *rooms; /* for the texts of one statement */
+    char *rooms; /* for the texts of one statement; NULL: no statement has any */
 } hand;
 
 static void note_failure(hand *of, const lido_error *error) {
@@ -84,10 +84,27 @@ static void note_failure(hand *of, const lido_error *error) {
     atomic_store(&of->board->has_error, true);
 }
 
+/* The most that the generated texts of one statement take, which are there together. */
+static size_t size_of_rooms(const load_plan *plan) {
+    size_t most = 0;
+    for (size_t i = 0; i < plan->statement_count; i++) {
+        const load_statement *statement = &plan->statements[i];
+        size_t size = 0;
+        for (size_t j = 0; j < statement->parameter_count; j++)
+            size += generator_room(&statement->parameters[j]);
+        most = size > most ? size : most;
+    }
+    return most;
+}
+
 static void run_statement(hand *of, lido_session *db, const load_statement *statement) {
     lido_value values[LOAD_PARAMETERS_MOST];
-    for (size_t i = 0; i < statement->parameter_count; i++)
-        values[i] = generator_next(&statement->parameters[i], &of->seed, of->rooms + i * GENERATOR_TEXT_MOST);
+    char *room = of->rooms;
+    for (size_t i = 0; i < statement->parameter_count; i++) {
+        values[i] = generator_next(&statement->parameters[i], &of->seed, room);
+        if (room != NULL)
+            room += generator_room(&statement->parameters[i]);
+    }
     lido_rows_close(lido_queryv(db, statement->sql, statement->parameter_count, values));
 }
 
@@ -109,9 +126,14 @@ static void operate(hand *of) {
     lido_session_close(db);
 }
 
+static bool goes_on(const hand *of) {
+    return load_now_ns() < of->until_ns && !lido_worker_stopping(of->worker) &&
+           !atomic_load_explicit(&of->board->out_of_memory, memory_order_relaxed);
+}
+
 static void *operate_on(void *argument) {
     hand *of = argument;
-    while (load_now_ns() < of->until_ns && !lido_worker_stopping(of->worker))
+    while (goes_on(of))
         operate(of);
     return NULL;
 }
@@ -124,31 +146,58 @@ static void start_together(hand *of) {
     int64_t none = 0;
     if (atomic_fetch_add(&board->started, 1) == board->lane_count - 1)
         atomic_compare_exchange_strong(&board->began_ns, &none, load_now_ns());
-    for (int ms = 0; atomic_load(&board->began_ns) == 0 && ms < START_MOST_MS; ms++)
+    for (int ms = 0; atomic_load(&board->began_ns) == 0 && !atomic_load(&board->out_of_memory) && ms < START_MOST_MS;
+         ms++)
         usleep(1000);
     of->until_ns = atomic_load(&board->began_ns) + of->plan->seconds * 1000000000;
 }
 
-static void stop_clock(hand *of) {
+static void stop_clock(load_board *board) {
     int64_t none = 0;
-    atomic_compare_exchange_strong(&of->board->ended_ns, &none, load_now_ns());
+    atomic_compare_exchange_strong(&board->ended_ns, &none, load_now_ns());
+}
+
+/* A smaller load than the one that was asked for would be measured: so none is. */
+static void give_up(load_board *board) {
+    atomic_store(&board->out_of_memory, true);
+    stop_clock(board);
+}
+
+/* Hands that differ in their numbers and texts. False: there is no memory for them. */
+static bool make_hands(hand **hands, char **texts, int count, size_t rooms) {
+    *hands = calloc((size_t)count, sizeof **hands);
+    *texts = rooms > 0 ? calloc((size_t)count, rooms) : NULL;
+    return *hands != NULL && (rooms == 0 || *texts != NULL);
+}
+
+static char *rooms_of(char *texts, int number, size_t rooms) {
+    return texts != NULL ? texts + (size_t)number * rooms : NULL;
+}
+
+static bool spawn_hands(const hand *of, lido_loop *loop, hand *hands, char *texts, size_t rooms) {
+    for (int i = 0; i < of->plan->tasks; i++) {
+        hands[i] = *of;
+        hands[i].seed = of->seed + (uint64_t)i * 0x9e3779b97f4a7c15;
+        hands[i].rooms = rooms_of(texts, i, rooms);
+        lido_task *task = lido_spawn(loop, operate_on, &hands[i]);
+        if (task == NULL)
+            return false;
+        lido_task_detach(task);
+    }
+    return true;
 }
 
 /* Each task has its own numbers and texts; the lane is the thread's. */
 static void operate_in_tasks(const hand *of) {
-    int tasks = of->plan->tasks;
-    size_t rooms = LOAD_PARAMETERS_MOST * GENERATOR_TEXT_MOST;
-    hand *hands = calloc((size_t)tasks, sizeof *hands);
-    char *texts = calloc((size_t)tasks, rooms);
+    size_t rooms = size_of_rooms(of->plan);
+    hand *hands;
+    char *texts;
     lido_loop *loop = lido_loop_new(NULL, NULL);
-    for (int i = 0; hands != NULL && texts != NULL && loop != NULL && i < tasks; i++) {
-        hands[i] = *of;
-        hands[i].seed = of->seed + (uint64_t)i * 0x9e3779b97f4a7c15;
-        hands[i].rooms = texts + (size_t)i * rooms;
-        lido_task_detach(lido_spawn(loop, operate_on, &hands[i]));
-    }
+    bool made = make_hands(&hands, &texts, of->plan->tasks, rooms) && loop != NULL;
+    if (!made || !spawn_hands(of, loop, hands, texts, rooms))
+        give_up(of->board);
     if (loop != NULL)
-        lido_loop_run(loop);
+        lido_loop_run(loop); /* those, too, that were made before there was no memory: they end at once */
     lido_loop_close(loop);
     free(texts);
     free(hands);
@@ -161,7 +210,7 @@ static void *thread_main(void *argument) {
         operate_in_tasks(of);
     else
         operate_on(of);
-    stop_clock(of);
+    stop_clock(of->board);
     return NULL;
 }
 
@@ -213,19 +262,29 @@ static void make_hand(hand *made, const job *of, lido_worker *worker, int thread
                    .rooms = rooms};
 }
 
-static void serve(lido_worker *worker, void *user) {
-    const job *of = user;
-    int threads = of->plan->threads;
-    size_t rooms = LOAD_PARAMETERS_MOST * GENERATOR_TEXT_MOST;
-    pthread_t *handles = calloc((size_t)threads, sizeof *handles);
-    hand *hands = calloc((size_t)threads, sizeof *hands);
-    char *texts = calloc((size_t)threads, rooms);
+/* Returns how many run, which is fewer than there should be if memory ran out. */
+static int start_threads(const job *of, lido_worker *worker, pthread_t *handles, hand *hands, char *texts,
+                         size_t rooms) {
     int running = 0;
-    for (; handles != NULL && hands != NULL && texts != NULL && running < threads; running++) {
-        make_hand(&hands[running], of, worker, running, texts + (size_t)running * rooms);
+    for (; running < of->plan->threads; running++) {
+        make_hand(&hands[running], of, worker, running, rooms_of(texts, running, rooms));
         if (pthread_create(&handles[running], NULL, thread_main, &hands[running]) != 0)
             break;
     }
+    return running;
+}
+
+static void serve(lido_worker *worker, void *user) {
+    const job *of = user;
+    int threads = of->plan->threads;
+    size_t rooms = of->plan->tasks > 0 ? 0 : size_of_rooms(of->plan); /* tasks have their own */
+    hand *hands;
+    char *texts;
+    pthread_t *handles = calloc((size_t)threads, sizeof *handles);
+    bool made = make_hands(&hands, &texts, threads, rooms) && handles != NULL;
+    int running = made ? start_threads(of, worker, handles, hands, texts, rooms) : 0;
+    if (running < threads)
+        give_up(of->board);
     if (lido_worker_number(worker) == 0 && running > 0)
         tell_progress(of, worker);
     for (int i = 0; i < running; i++)
@@ -244,6 +303,7 @@ lido_status load_run(const load_plan *plan, load_board *board, void (*tick)(load
     const lido_workers workers = {.count = plan->workers,
                                   .serve = serve,
                                   .user = &of,
+                                  .metrics = "", /* the address in the environment or the URL is the application's */
                                   .verify = true,
                                   .crashes_most = 1,
                                   .stop_timeout_ms = 5000};

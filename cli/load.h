@@ -34,13 +34,14 @@ typedef struct load_lane {
 
 /* What all have; in memory that the processes share. */
 typedef struct load_board {
-    atomic_int started;       /* threads that have begun; the clock starts with the last */
-    _Atomic int64_t began_ns; /* 0: not yet; */
-    _Atomic int64_t ended_ns; /* when the first ended */
-    atomic_bool has_error;    /* whether `error` is written */
-    atomic_bool writes_error; /* whether somebody does */
-    lido_error error;         /* the first */
-    atomic_int pools;         /* how many of these are added up: */
+    atomic_int started;        /* threads that have begun; the clock starts with the last */
+    _Atomic int64_t began_ns;  /* 0: not yet; */
+    _Atomic int64_t ended_ns;  /* when the first ended */
+    atomic_bool out_of_memory; /* somebody could not begin for want of it: all end */
+    atomic_bool has_error;     /* whether `error` is written */
+    atomic_bool writes_error;  /* whether somebody does */
+    lido_error error;          /* the first */
+    atomic_int pools;          /* how many of these are added up: */
     _Atomic int64_t acquires, waits, wait_us, connections;
     int lane_count;
     load_lane lanes[];

@@ -39,7 +39,8 @@ typedef struct lido_workers {
     int backlog;        /* connections that may wait to be taken; 0: as many as the system allows */
 
     const char *metrics; /* NULL, or where the parent answers for all workers, as lido_metrics_serve does for one
-                            engine. NULL also: where the setting metrics_address says, if a database has it */
+                            engine. NULL also: where the setting metrics_address says, if a database has it; "":
+                            nowhere, whatever it says */
 
     bool verify; /* a worker is ready when it has connected to each database */
 

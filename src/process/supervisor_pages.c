@@ -56,7 +56,7 @@ static bool write_state(lido__buffer *body, void *user) {
 static const lido__page pages[] = {
     {"/metrics", LIDO__METRICS_TYPE, write_metrics}, {"/state", LIDO__STATE_TYPE, write_state}, {NULL, NULL, NULL}};
 
-/* What the program says goes before what its configuration does. False: memory ran out. */
+/* What the program says goes before what its configuration does, "" too: nowhere. False: memory ran out. */
 static bool find_address(lido__supervisor *s) {
     const char *where = s->workers.metrics;
     bool copied = true;
@@ -64,7 +64,7 @@ static bool find_address(lido__supervisor *s) {
         pthread_rwlock_rdlock(&s->manager->lock);
     if (where == NULL && s->manager != NULL)
         where = lido__manager_metrics_address(s->manager);
-    if (where != NULL) {
+    if (where != NULL && *where != '\0') {
         s->metrics = strdup(where);
         copied = s->metrics != NULL;
     }

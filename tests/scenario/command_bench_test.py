@@ -2,6 +2,8 @@
 """Stories about lido bench, told by running it. See support/command.py."""
 
 import os
+import resource
+import socket
 import sys
 import tempfile
 import unittest
@@ -11,6 +13,16 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 from command import DONE, FAILED, NO_CONNECTION, POSTGRES_URL, USAGE, Run, Story, main, on_terminal  # noqa: E402
 
 SHORT = ("--seconds", "1")
+
+
+def run_within(bytes_of_memory, *arguments):
+    """A run that has so much address space."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (bytes_of_memory, before[1]))
+    try:
+        return Run(*arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 class Load:
@@ -130,6 +142,19 @@ class CommandLine(Story):
             ["sqlite://", "SELECT 1", "--then"],
         ):
             self.assert_fails(Run("bench", *arguments), USAGE, "Try 'lido bench --help'.")
+
+    def test_more_tasks_than_there_is_memory_for(self):
+        if run_within(1024**3, "--version").status != DONE:
+            self.skipTest("a sanitizer wants more address space than that")
+        run = run_within(1024**3, "bench", *SHORT, "--tasks", "100000", "sqlite://", "SELECT ?", "text:20")
+        self.assert_fails(run, FAILED, "out of memory")
+        self.assertEqual(run.out, "")
+
+    def test_the_applications_metrics_address_stays_the_applications(self):
+        with socket.create_server(("127.0.0.1", 0)) as application:
+            address = f"127.0.0.1:{application.getsockname()[1]}"
+            self.assert_done(Run("bench", *SHORT, "sqlite://", "SELECT 1", DATABASE_METRICS_ADDRESS=address))
+            self.assert_done(Run("bench", *SHORT, f"sqlite://?metrics_address={address}", "SELECT 1"))
 
     def test_the_wrong_number_of_parameters(self):
         run = Run("bench", *SHORT, "sqlite://", "SELECT ?, ?", "1")
