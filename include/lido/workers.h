@@ -9,7 +9,8 @@
  * Each worker is a process with databases of its own (lido_manager_init_worker is called in it). One that dies is
  * replaced. SIGTERM and SIGINT end all of them: they finish what they are at, and who does not within stop_timeout_ms
  * is killed; a second such signal kills at once. SIGHUP replaces them one by one, each when its successor is
- * ready, so that there is always somebody to take a connection. Workers notice when their parent dies, and stop. Where
+ * ready, so that there is always somebody to take a connection; if one cannot start, it is tried again after a pause,
+ * and until then the worker of before goes on. Workers notice when their parent dies, and stop. Where
  * systemd started the parent (NOTIFY_SOCKET), it is told. */
 #ifndef LIDO_WORKERS_H
 #define LIDO_WORKERS_H
@@ -48,7 +49,8 @@ typedef struct lido_workers {
     int64_t stop_timeout_ms;  /* how long one may take to end when it was told to; 0: 30 000 */
     int64_t
         respawn_pause_ms; /* before one that died twice in a row is replaced; doubled each time, up to 10 s; 0: 100 */
-    int crashes_most;     /* so many deaths within crash_window_ms, and all is ended; 0: 10 for each worker */
+    int crashes_most;     /* so many deaths within crash_window_ms, and all is ended; 0: 10 for each worker. Successors
+                             that did not become ready do not count */
     int64_t crash_window_ms; /* 0: 60 000 */
     int64_t max_requests;    /* one that has done so many (lido_worker_request_done) is replaced; 0: no limit */
     int64_t max_age_ms;      /* one that has worked so long is replaced; 0: no limit. Of both, up to a tenth less */

@@ -103,16 +103,6 @@ static void become_ready(supervisor *s, child *at) {
     stop(s, before);
 }
 
-/* Those of before go on. */
-static void give_up_replacing(supervisor *s) {
-    lido__log(LIDO_LOG_ERROR, "a successor was not ready: the workers that are there go on");
-    for (child *at = next_child(s, NULL); at != NULL; at = next_child(s, at)) {
-        if (at->worn && at->state == LIDO__CHILD_READY)
-            at->until = age_limit(s);
-        at->worn = false;
-    }
-}
-
 /* ---- Dying ---- */
 
 static void describe_end(const child *at, int status, char *text, size_t size) {
@@ -144,14 +134,16 @@ static void give_up(supervisor *s, const char *how) {
     stop_all(s);
 }
 
-/* The first time at once; then after pauses that grow. */
+/* The first time at once, unless the seat has its worker yet; then after pauses that grow. */
 static void plan_next(supervisor *s, const child *at, int64_t now) {
     lido__seat *seat = &s->seats[at->seat];
     bool lived = at->state == LIDO__CHILD_READY && now - at->since >= LIVED_WELL_US;
     int64_t pause_ms = 0;
     seat->deaths = lived ? 1 : seat->deaths + 1;
-    if (seat->deaths > 1)
-        pause_ms = s->workers.respawn_pause_ms << (seat->deaths - 2 < 10 ? seat->deaths - 2 : 10);
+    if (seat->deaths > 1 || at->successor) {
+        int doubled = seat->deaths > 1 ? seat->deaths - 2 : 0;
+        pause_ms = s->workers.respawn_pause_ms << (doubled < 10 ? doubled : 10);
+    }
     seat->next_try = now + (pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS) * 1000;
 }
 
@@ -162,11 +154,13 @@ static void has_died(supervisor *s, child *at, int status) {
     lido__log(LIDO_LOG_ERROR, "%s", how);
     child *successor = successor_of(s, at->seat);
     s->seats[at->seat].died++;
-    if (at->successor)
-        give_up_replacing(s);
-    else if (successor != NULL)
-        successor->successor = false;
     plan_next(s, at, now);
+    if (at->successor) { /* the worker of before goes on, and stays worn; it is no reason to end those that work */
+        lido__log(LIDO_LOG_ERROR, "a successor was not ready: the worker that is there goes on, until the next try");
+        return;
+    }
+    if (successor != NULL)
+        successor->successor = false;
     if (count_death(s, now))
         give_up(s, how);
 }
@@ -281,22 +275,30 @@ static void fill_seats(supervisor *s, int64_t now) {
     }
 }
 
+/* Whether its successor has to be forked: until that is ready it stays worn, whatever happens to the first. */
+static bool waits_for_successor(const child *at) {
+    return at != NULL && at->worn && at->state == LIDO__CHILD_READY;
+}
+
 /* One at a time, and not while another one stops: so there is at most one process more than there are seats. */
-static void replace_one(supervisor *s) {
-    child *worn = NULL;
-    for (child *at = next_child(s, NULL); at != NULL; at = next_child(s, at)) {
+static bool may_replace(const supervisor *s) {
+    for (const child *at = next_child(s, NULL); at != NULL; at = next_child(s, at))
         if (at->successor || at->state == LIDO__CHILD_STOPPING)
-            return;
-        if (at->worn && at->state == LIDO__CHILD_READY && worn == NULL)
-            worn = at;
-    }
-    if (worn == NULL)
+            return false;
+    return true;
+}
+
+static void replace_one(supervisor *s, int64_t now) {
+    child *worn = next_child(s, NULL);
+    while (worn != NULL && (!waits_for_successor(worn) || now < s->seats[worn->seat].next_try))
+        worn = next_child(s, worn);
+    if (worn == NULL || !may_replace(s))
         return;
     child *successor = lido__spawn(s, worn->seat);
     if (successor != NULL)
         successor->successor = true;
     else
-        worn->worn = false;
+        s->seats[worn->seat].next_try = lido__deadline_in_ms(NO_FORK_PAUSE_MS);
 }
 
 static void tell_service_manager(supervisor *s, int64_t now) {
@@ -326,7 +328,7 @@ static void turn(supervisor *s) {
         look_at_time(s, at, now);
     if (!s->stopping) {
         fill_seats(s, now);
-        replace_one(s);
+        replace_one(s, now);
     }
     tell_service_manager(s, now);
     if (s->serves)
@@ -342,9 +344,12 @@ static int64_t next_moment(supervisor *s) {
     }
     for (const child *at = next_child(s, NULL); at != NULL; at = next_child(s, at))
         next = at->until < next ? at->until : next;
-    for (int seat = 0; seat < s->workers.count && !s->stopping; seat++)
-        if (holder_of(s, seat) == NULL && s->seats[seat].next_try < next)
+    bool replaces = may_replace(s); /* else it goes on when that one's end is heard of */
+    for (int seat = 0; seat < s->workers.count && !s->stopping; seat++) {
+        const child *holder = holder_of(s, seat);
+        if ((holder == NULL || (replaces && waits_for_successor(holder))) && s->seats[seat].next_try < next)
             next = s->seats[seat].next_try;
+    }
     return next;
 }
 
