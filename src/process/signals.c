@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum { OURS = sizeof ours / sizeof ours[0] };
 static struct sigaction before[OURS];
 static int reads = -1;
 static atomic_int writes = -1; /* the handler's; -1: nobody has begun */
+static atomic_int senders;     /* who may be about to write there: a handler can take no lock */
 
 const char *lido__errno_text(int number) {
     const char *text = strerrordesc_np(number);
@@ -24,11 +26,13 @@ const char *lido__errno_text(int number) {
 
 bool lido__signals_send(int signal_number) {
     int kept = errno;
+    atomic_fetch_add(&senders, 1); /* before it looks: see lido__signals_end */
     int descriptor = atomic_load(&writes);
     unsigned char byte = (unsigned char)signal_number;
     /* Full: then there is enough to be read, and it is looked at as a whole. */
     if (descriptor >= 0)
         (void)!write(descriptor, &byte, 1);
+    atomic_fetch_sub(&senders, 1);
     errno = kept;
     return descriptor >= 0;
 }
@@ -58,19 +62,28 @@ int lido__signals_begin(lido_error *error) {
     return reads;
 }
 
-void lido__signals_end(void) {
-    for (int i = 0; i < OURS; i++)
-        sigaction(ours[i], &before[i], NULL);
-    lido__signals_forget();
-}
-
-void lido__signals_forget(void) {
-    int descriptor = atomic_exchange(&writes, -1);
+static void close_both(int descriptor) {
     if (descriptor >= 0)
         close(descriptor);
     if (reads >= 0)
         close(reads);
     reads = -1;
+}
+
+/* Who sends from another thread may have read the descriptor just now: it is not closed, and so nobody else's, until
+ * he has written, which never blocks. */
+void lido__signals_end(void) {
+    for (int i = 0; i < OURS; i++)
+        sigaction(ours[i], &before[i], NULL);
+    int descriptor = atomic_exchange(&writes, -1);
+    while (atomic_load(&senders) > 0)
+        sched_yield();
+    close_both(descriptor);
+}
+
+void lido__signals_forget(void) {
+    close_both(atomic_exchange(&writes, -1));
+    atomic_store(&senders, 0);
 }
 
 int lido__signals_next(void) {

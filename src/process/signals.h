@@ -22,7 +22,7 @@ bool lido__signals_begun(void);
 void lido__signals_block(void);
 void lido__signals_unblock(void);
 
-/* In the child: the pipe is the parent's. */
+/* In the child: the pipe is the parent's, as are the threads that were sending. */
 void lido__signals_forget(void);
 
 /* Calls that it interrupts go on: a program's read of a request is not to fail because its worker is told to stop. */
