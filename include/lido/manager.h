@@ -29,8 +29,9 @@ LIDO_API lido_manager *lido_manager_get(void);
 
 /* Configures the database "default": from the environment, and `options` (or NULL), which beat it. Reads and checks all
  * of it, and connects to nothing. What was configured before by that name is replaced. LIDO_ERROR, with *error (or
- * NULL) set and all as it was: something in it is wrong (configuration), memory ran out, or this process's worker is
- * initialised: close it first (misuse). Never waits. */
+ * NULL) set and all as it was: something in it is wrong (configuration), memory ran out, or it is the wrong time
+ * (misuse): this process's worker is initialised, close it first; or lido_workers_run is running, and in its workers.
+ * Never waits. */
 LIDO_API lido_status lido_manager_configure(lido_manager *manager, const lido_options *options, lido_error *error);
 
 /* The same for a database of any name ("default", "reports", …) and from a URL; `url` NULL: from the environment.
@@ -52,10 +53,15 @@ LIDO_API lido_status lido_manager_init_worker(lido_manager *manager, const lido_
                                               lido_error *error);
 
 /* Ends being a worker: new transactions are refused from now on, those that are open go on to their end, for
- * `deadline_ms` all together; then what they run is cancelled, which rolls them back, and all connections are closed.
- * LIDO_OK: nothing had to be forced, or there was nothing to close. LIDO_ERROR: *error (or NULL) says who did not end
- * in time, and whether they did when they were cancelled (timeout): the sessions stay their owners' to close. Waits,
- * not more than a second longer than that; LIDO_ERROR, too, with category misuse, where nothing can wait. */
+ * `deadline_ms` all together; then, for a second at most, what still runs is cancelled, as by lido_cancel: a statement that
+ * is hit fails (cancelled), and its transaction cannot commit any more, unless its owner rolls back to a savepoint from
+ * before. One that runs nothing at that time is not touched: its connection stays with its session, it
+ * may go on, commit or roll back, until that is closed or the process ends, when the database rolls it back.
+ * Connections that nobody has are closed.
+ * LIDO_OK: all had ended by the deadline, or there was nothing to close. LIDO_ERROR: *error (or NULL) says (timeout) who
+ * had not, how many ended late, in that second, cancelled or by themselves, and how many were left to their owners.
+ * Waits, not more than a second longer than the deadline; LIDO_ERROR, too, with category misuse, where nothing can
+ * wait. */
 LIDO_API lido_status lido_manager_close_worker(lido_manager *manager, int64_t deadline_ms, lido_error *error);
 
 /* The engine of a database; `name` NULL: of "default". It belongs to the manager, and is good until

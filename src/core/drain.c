@@ -91,7 +91,7 @@ static void wait_for_cancels(lido_engine *engine, int64_t deadline) {
 }
 
 void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *drained) {
-    *drained = (lido__drained){.cancelled = 0};
+    *drained = (lido__drained){.late = 0};
     lido__await_firm_begin();
     if (!wait_for_all(engine, deadline, false)) {
         name_holders(engine, drained->holders, sizeof drained->holders);
@@ -99,7 +99,7 @@ void lido__engine_drain(lido_engine *engine, int64_t deadline, lido__drained *dr
         int64_t heard = lido__deadline_in_ms(HEARD_MOST_MS);
         wait_for_all(engine, heard, true);
         drained->left = in_use(engine);
-        drained->cancelled = before - drained->left;
+        drained->late = before > drained->left ? before - drained->left : 0;
         wait_for_cancels(engine, heard);
     }
     lido__await_firm_end();

@@ -35,7 +35,7 @@ bool lido__engine_warm(lido_engine *engine, int least, lido_error *error);
 
 /* What became of those who were still at it when an engine was drained. */
 typedef struct lido__drained {
-    int cancelled;     /* they were made to stop */
+    int late;          /* they ended after the deadline, cancelled or by themselves: a cancel does not hear which */
     int left;          /* they still hold a connection, theirs to give back, or have a statement on a lane */
     char holders[256]; /* who did not end in time, as far as there is room */
 } lido__drained;

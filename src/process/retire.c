@@ -11,7 +11,7 @@ enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
 /* Adds what became of one engine. The holders of the first that has any are told. */
 static void add(lido__drained *sum, const lido__drained *one) {
-    sum->cancelled += one->cancelled;
+    sum->late += one->late;
     sum->left += one->left;
     if (sum->holders[0] == '\0')
         lido__fault_field(sum->holders, sizeof sum->holders, one->holders);
@@ -32,11 +32,11 @@ static void retire(lido_engine **engines, size_t count, int64_t deadline, lido__
 }
 
 static lido_status tell(const lido__drained *drained, int64_t deadline_ms, lido_error *error) {
-    if (drained->cancelled + drained->left == 0)
+    if (drained->late + drained->left == 0)
         return LIDO_OK;
     lido__fault(error, LIDO_ERROR_TIMEOUT,
-                "not all sessions ended within %" PRId64 " ms: cancelled: %d, left to their owners: %d", deadline_ms,
-                drained->cancelled, drained->left);
+                "not all sessions ended within %" PRId64 " ms: ended late: %d, left to their owners: %d", deadline_ms,
+                drained->late, drained->left);
     if (drained->holders[0] != '\0')
         lido__fault_hint(error, "used by %s", drained->holders);
     lido__fault_doing(error, "closing a worker");
@@ -45,7 +45,7 @@ static lido_status tell(const lido__drained *drained, int64_t deadline_ms, lido_
 
 lido_status lido_manager_close_worker(lido_manager *manager, int64_t deadline_ms, lido_error *error) {
     lido_engine *engines[LIDO_DATABASES_MOST];
-    lido__drained drained = {.cancelled = 0};
+    lido__drained drained = {.late = 0};
     size_t count = 0;
     lido_error ignored;
     if (error == NULL)

@@ -273,7 +273,7 @@ static void what_takes_long_is_cancelled(bool postgres) {
     assert_int_equal(lido_manager_close_worker(one.manager, 50, &error), LIDO_ERROR);
     pthread_join(thread, NULL);
     assert_int_equal(error.category, LIDO_ERROR_TIMEOUT);
-    assert_string_equal(error.message, "not all sessions ended within 50 ms: cancelled: 1, left to their owners: 0");
+    assert_string_equal(error.message, "not all sessions ended within 50 ms: ended late: 1, left to their owners: 0");
     assert_non_null(strstr(error.hint, "manager_threads_test.c:"));
     assert_int_equal(one.error.category, LIDO_ERROR_CANCELLED);
     assert_int_equal(lido_manager_init_worker(one.manager, NULL, NULL), LIDO_OK);
@@ -289,6 +289,35 @@ static void test_cancelled_on_sqlite(void **state) {
 static void test_cancelled_on_postgres(void **state) {
     (void)state;
     what_takes_long_is_cancelled(true);
+}
+
+/* Runs nothing at the deadline, and ends by itself a little later. */
+static void *commit_late(void *argument) {
+    long_one *self = argument;
+    lido_session *db = lido_manager_session(self->manager);
+    lido_query_value(db, "SELECT count(*) FROM managed");
+    atomic_store(&self->begun, true);
+    while (lido_manager_engine(self->manager, NULL, NULL) != NULL)
+        lido_sleep(1);
+    lido_sleep(200);
+    self->error.status = lido_commit(db);
+    lido_session_close(db);
+    return NULL;
+}
+
+static void test_ended_late_by_itself(void **state) {
+    (void)state;
+    lido_error error;
+    pthread_t thread;
+    long_one one = {.manager = begin(false)};
+    assert_int_equal(lido_manager_init_worker(one.manager, NULL, NULL), LIDO_OK);
+    assert_int_equal(pthread_create(&thread, NULL, commit_late, &one), 0);
+    while (!atomic_load(&one.begun))
+        lido_sleep(1);
+    assert_int_equal(lido_manager_close_worker(one.manager, 10, &error), LIDO_ERROR);
+    pthread_join(thread, NULL);
+    assert_int_equal(one.error.status, LIDO_OK);
+    assert_string_equal(error.message, "not all sessions ended within 10 ms: ended late: 1, left to their owners: 0");
 }
 
 /* ---- Closing with lanes ---- */
@@ -371,7 +400,7 @@ static void test_cancelled_on_a_lane(void **state) {
     assert_int_equal(lido_manager_close_worker(self.manager, 20, &error), LIDO_ERROR);
     pthread_join(thread, NULL);
     assert_int_equal(error.category, LIDO_ERROR_TIMEOUT);
-    assert_string_equal(error.message, "not all sessions ended within 20 ms: cancelled: 1, left to their owners: 0");
+    assert_string_equal(error.message, "not all sessions ended within 20 ms: ended late: 1, left to their owners: 0");
     assert_true(strstr(error.hint, "1 statement on lanes") != NULL ||
                 strstr(error.hint, "manager_threads_test.c:") != NULL);
     assert_int_equal(self.error.category, LIDO_ERROR_CANCELLED);
@@ -397,6 +426,7 @@ int main(void) {
         TEST(test_closed_under_work_on_postgres),
         TEST(test_cancelled_on_sqlite),
         TEST(test_cancelled_on_postgres),
+        TEST(test_ended_late_by_itself),
         TEST(test_idle_lanes_hold_nothing_up),
         TEST(test_cancelled_on_a_lane),
     };

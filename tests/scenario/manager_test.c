@@ -277,7 +277,7 @@ int main(void) {
          "the worker was closed; call lido_manager_init_worker again if it is to go on\n"},
         {"a session is open when its worker is closed", story_of_a_session_left_open,
          "ok\n"
-         "closing a worker: timeout: not all sessions ended within 10 ms: cancelled: 0, left to their owners: 1\n"
+         "closing a worker: timeout: not all sessions ended within 10 ms: ended late: 0, left to their owners: 1\n"
          "ok\n"
          "the engine is closed; end all transactions before lido_engine_close\n"
          "the engine is closed; end all transactions before lido_engine_close\n"},
