@@ -97,6 +97,9 @@ static bool put(lido_manager *manager, const char *name, const lido__config *con
     if (lido__manager_works(manager))
         return misuse(error, "this process is a worker already",
                       "call lido_manager_close_worker first, or configure before lido_manager_init_worker");
+    if (manager->shared) /* workers of before and of after would not have the same databases, and turns to write */
+        return misuse(error, "this process's workers run with what was configured",
+                      "configure before lido_workers_run, or after it has returned");
     if (database == NULL)
         database = find_place(manager, "");
     if (database == NULL)

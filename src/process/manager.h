@@ -35,7 +35,8 @@ typedef enum lido__stage {
 struct lido_manager {
     pthread_rwlock_t lock;
     lido__stage stage;
-    uint64_t process;         /* while WORKING: whose the engines are, as lido__fork_count says */
+    bool shared;      /* lido_workers_run shares it with workers, here or in the parent: it stays as it is configured */
+    uint64_t process; /* while WORKING: whose the engines are, as lido__fork_count says */
     atomic_uint_fast64_t age; /* grows with each start and each end of a worker: sessions of an earlier age are over */
     lido__shared_metrics *metrics;                 /* of a parent and its workers; NULL: there are none */
     lido__database databases[LIDO_DATABASES_MOST]; /* the first is "default"; none ever moves or goes */

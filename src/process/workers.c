@@ -61,21 +61,34 @@ static bool check(const lido_workers *workers, lido_error *error) {
     return true;
 }
 
-static bool check_manager(lido_manager *manager, lido_error *error) {
+/* If all is well, it stays as it is configured from here on. */
+static bool share_manager(lido_manager *manager, lido_error *error) {
     if (manager == NULL)
         return true;
-    pthread_rwlock_rdlock(&manager->lock);
+    pthread_rwlock_wrlock(&manager->lock);
     bool works = lido__manager_works(manager);
     bool configured = manager->stage != LIDO__UNCONFIGURED;
+    bool shared = manager->shared;
+    manager->shared = shared || (!works && configured);
     pthread_rwlock_unlock(&manager->lock);
-    if (works) {
+    if (shared) {
+        lido__fault(error, LIDO_ERROR_MISUSE, "this process runs workers already, or is one of them");
+    } else if (works) {
         lido__fault(error, LIDO_ERROR_MISUSE, "this process is a worker itself");
         lido__fault_hint(error, "the parent connects to nothing: call lido_manager_close_worker first");
     } else if (!configured) {
         lido__fault(error, LIDO_ERROR_MISUSE, "the manager has no database");
         lido__fault_hint(error, "call lido_manager_configure first, or pass NULL for workers without a database");
     }
-    return !works && configured;
+    return !shared && !works && configured;
+}
+
+static void end_sharing(lido_manager *manager) {
+    if (manager == NULL)
+        return;
+    pthread_rwlock_wrlock(&manager->lock);
+    manager->shared = false;
+    pthread_rwlock_unlock(&manager->lock);
 }
 
 static void fill_in(lido_workers *workers) {
@@ -200,6 +213,7 @@ static void done(lido__supervisor *s) {
         close(s->events);
     end_turns(s);
     end_metrics(s);
+    end_sharing(s->manager);
     lido__listeners_close(s->workers.listen, s->listener_count, s->listeners);
     free(s->seats);
     free(s->children);
@@ -227,7 +241,7 @@ lido_status lido_workers_run(lido_manager *manager, const lido_workers *workers,
         lido__fault(error, LIDO_ERROR_MISUSE, "this process runs workers already");
     else if (workers == NULL)
         lido__fault(error, LIDO_ERROR_MISUSE, "no workers are described");
-    else if (lido__await_may_wait(error) && check(workers, error) && check_manager(manager, error) &&
+    else if (lido__await_may_wait(error) && check(workers, error) && share_manager(manager, error) &&
              run(manager, workers, error))
         return LIDO_OK;
     lido__fault_doing(error, "running workers");

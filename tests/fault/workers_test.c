@@ -346,6 +346,41 @@ static void test_forty_rounds(void **state) {
     end();
 }
 
+/* ---- Configured while they run ---- */
+
+typedef struct configuring {
+    lido_status status;
+    lido_error error;
+} configuring;
+
+static void *configure_and_stop(void *argument) {
+    configuring *seen = argument;
+    while (rows() < 1)
+        pause_ms(2);
+    seen->status = lido_manager_configure_database(lido_manager_get(), "reports", "sqlite://", NULL, &seen->error);
+    lido_workers_stop();
+    return NULL;
+}
+
+static void test_configured_while_they_run(void **state) {
+    (void)state;
+    pthread_t thread;
+    configuring seen = {.status = LIDO_OK};
+    lido_error error;
+    const lido_workers workers = {.count = 1, .serve = serve_once};
+    lido_manager *manager = lido_manager_get();
+    witness = open_requests(sqlite_url());
+    assert_int_equal(lido_manager_configure_database(manager, NULL, sqlite_url(), NULL, &error), LIDO_OK);
+    assert_int_equal(pthread_create(&thread, NULL, configure_and_stop, &seen), 0);
+    assert_int_equal(lido_workers_run(manager, &workers, &error), LIDO_OK);
+    pthread_join(thread, NULL);
+    assert_int_equal(seen.status, LIDO_ERROR);
+    assert_int_equal(seen.error.category, LIDO_ERROR_MISUSE);
+    assert_non_null(strstr(seen.error.hint, "before lido_workers_run"));
+    assert_int_equal(lido_manager_configure_database(manager, NULL, sqlite_url(), NULL, &error), LIDO_OK);
+    end();
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_folder, remove_folder)
 
 int main(void) {
@@ -369,6 +404,7 @@ int main(void) {
         TEST(test_no_database),
         TEST(test_successor_cannot_start),
         TEST(test_forty_rounds),
+        TEST(test_configured_while_they_run),
     };
     return cmocka_run_group_tests_name("workers", tests, NULL, NULL);
 }
