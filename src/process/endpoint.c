@@ -131,17 +131,22 @@ static bool start(lido__endpoint *endpoint, lido_error *error) {
     return true;
 }
 
-bool lido__endpoint_open(lido__endpoint *endpoint, const char *where, const lido__page *pages, void *user,
+bool lido__endpoint_find(lido__endpoint *endpoint, const char *where, const lido__page *pages, void *user,
                          lido_error *error) {
-    *endpoint = (lido__endpoint){.where = where, .pages = pages, .user = user, .events = -1};
+    *endpoint = (lido__endpoint){.where = where, .pages = pages, .user = user, .listener = -1, .events = -1};
     for (int i = 0; i < LIDO__ENDPOINT_CLIENTS_MOST; i++)
         atomic_init(&endpoint->clients[i].descriptor, -1);
-    endpoint->listener = lido__listener_open_private(where, error);
+    return lido__listener_find_private(where, &endpoint->found, error);
+}
+
+bool lido__endpoint_open(lido__endpoint *endpoint, lido_error *error) {
+    endpoint->listener = lido__listener_open_private(endpoint->where, endpoint->found, error);
+    lido__listener_forget(&endpoint->found);
     if (endpoint->listener < 0)
         return false;
     if (start(endpoint, error))
         return true;
-    lido__listener_close_private(where, endpoint->listener);
+    lido__listener_close_private(endpoint->where, endpoint->listener);
     return false;
 }
 

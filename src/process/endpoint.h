@@ -17,6 +17,7 @@
 #include "base/memory.h"
 
 struct MHD_Daemon;
+struct addrinfo;
 
 enum { LIDO__ENDPOINT_CLIENTS_MOST = 32 };
 
@@ -37,15 +38,19 @@ typedef struct lido__endpoint {
     const lido__page *pages; /* the last has no path */
     void *user;
     struct MHD_Daemon *daemon;
+    struct addrinfo *found; /* until it is open */
     int listener;
     int events; /* its epoll: can be read when there is something to do */
     int runs;   /* how often the daemon is to be run though nothing comes */
     lido__client clients[LIDO__ENDPOINT_CLIENTS_MOST];
 } lido__endpoint;
 
-/* Listens. `where` and `pages` must live as long. False with *error set. Waits for the system to resolve a name. */
-bool lido__endpoint_open(lido__endpoint *endpoint, const char *where, const lido__page *pages, void *user,
+/* Finds out where it is to listen, and opens nothing; lido__endpoint_open comes next. `where` and `pages` must live as
+ * long. False with *error set. Waits for the system to resolve a name. */
+bool lido__endpoint_find(lido__endpoint *endpoint, const char *where, const lido__page *pages, void *user,
                          lido_error *error);
+/* Listens there. False with *error set, and nothing is open. Waits for nothing, so it may be called under a lock. */
+bool lido__endpoint_open(lido__endpoint *endpoint, lido_error *error);
 /* Does what there is to do; waits for nobody. */
 void lido__endpoint_turn(lido__endpoint *endpoint);
 /* When there is something to do though `events` cannot be read. */

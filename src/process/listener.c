@@ -224,37 +224,51 @@ static int adopt_private(const char *where, lido_error *error) {
     return refuse_public(where, error);
 }
 
-static int open_loopback(const char *where, lido_error *error) {
-    int made = -1;
-    struct addrinfo *addresses = resolve(where, error);
-    if (addresses == NULL)
-        return -1;
-    const struct addrinfo *at = addresses;
-    while (at != NULL && is_loopback(at->ai_addr))
-        at = at->ai_next;
-    if (at != NULL) {
-        made = refuse_public(where, error);
-    } else if (open_network(addresses, SOMAXCONN, 1, &made) != 1) {
-        made = -1;
-        refuse(error, where, lido__errno_text(errno));
-    }
-    freeaddrinfo(addresses);
-    return made;
+static bool is_public(const char *where) {
+    return starts_with(where, PUBLIC_PREFIX);
 }
 
-int lido__listener_open_private(const char *where, lido_error *error) {
+static const char *without_prefix(const char *where) {
+    return is_public(where) ? where + strlen(PUBLIC_PREFIX) : where;
+}
+
+bool lido__listener_find_private(const char *where, struct addrinfo **found, lido_error *error) {
+    const char *plain = without_prefix(where);
+    *found = NULL;
+    if (starts_with(plain, DESCRIPTOR_PREFIX) || starts_with(plain, UNIX_PREFIX))
+        return true;
+    *found = resolve(plain, error);
+    const struct addrinfo *at = *found;
+    while (at != NULL && (is_public(where) || is_loopback(at->ai_addr)))
+        at = at->ai_next;
+    if (at == NULL)
+        return *found != NULL;
+    refuse_public(where, error);
+    lido__listener_forget(found);
+    return false;
+}
+
+void lido__listener_forget(struct addrinfo **found) {
+    if (*found != NULL)
+        freeaddrinfo(*found);
+    *found = NULL;
+}
+
+int lido__listener_open_private(const char *where, const struct addrinfo *found, lido_error *error) {
+    const char *plain = without_prefix(where);
     int made = -1;
-    if (starts_with(where, PUBLIC_PREFIX))
-        return lido__listeners_open(where + strlen(PUBLIC_PREFIX), 0, 1, &made, error) ? made : -1;
-    if (starts_with(where, DESCRIPTOR_PREFIX))
-        return adopt_private(where, error);
-    if (starts_with(where, UNIX_PREFIX))
-        return open_unix(where, SOMAXCONN, OWNERS_ALONE, error);
-    return open_loopback(where, error);
+    if (starts_with(plain, DESCRIPTOR_PREFIX))
+        return is_public(where) ? adopt(plain, error) : adopt_private(plain, error);
+    if (starts_with(plain, UNIX_PREFIX))
+        return open_unix(plain, SOMAXCONN, is_public(where) ? 0 : OWNERS_ALONE, error);
+    if (open_network(found, SOMAXCONN, 1, &made) == 1)
+        return made;
+    refuse(error, plain, lido__errno_text(errno));
+    return -1;
 }
 
 void lido__listener_close_private(const char *where, int made) {
-    lido__listeners_close(where + (starts_with(where, PUBLIC_PREFIX) ? strlen(PUBLIC_PREFIX) : 0), 1, &made);
+    lido__listeners_close(without_prefix(where), 1, &made);
 }
 
 void lido__listener_name(const char *where, int made, char *name, size_t size) {

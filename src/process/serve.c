@@ -73,12 +73,24 @@ static void install(void) {
 }
 
 static void add_to_list(lido_metrics_server *server) {
-    pthread_mutex_lock(&servers_lock);
     server->next = servers;
     if (servers != NULL)
         servers->previous = server;
     servers = server;
+}
+
+/* Under one lock with the opening: a child that is forked at any moment finds on the list whatever is open. False, with
+ * *error set: nothing is. */
+static bool begin_serving(lido_metrics_server *server, lido_error *error) {
+    pthread_mutex_lock(&servers_lock);
+    bool opened = lido__endpoint_open(&server->endpoint, error);
+    if (opened) {
+        server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        server->both = epoll_create1(EPOLL_CLOEXEC);
+        add_to_list(server);
+    }
     pthread_mutex_unlock(&servers_lock);
+    return opened;
 }
 
 static void close_descriptors(lido_metrics_server *server) {
@@ -156,11 +168,8 @@ static bool watch(int epoll, int descriptor) {
 
 /* On the list before the thread runs, for a fork may come at any moment. */
 static bool start(lido_metrics_server *server, lido_error *error) {
-    if (!lido__endpoint_open(&server->endpoint, server->where, pages, server, error))
+    if (!lido__endpoint_find(&server->endpoint, server->where, pages, server, error) || !begin_serving(server, error))
         return false;
-    server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->both = epoll_create1(EPOLL_CLOEXEC);
-    add_to_list(server);
     if (server->stop >= 0 && server->both >= 0 && watch(server->both, server->stop) &&
         watch(server->both, server->endpoint.events) && start_thread(server))
         return true;

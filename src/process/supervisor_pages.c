@@ -78,7 +78,8 @@ bool lido__supervisor_serve(lido__supervisor *s, lido_error *error) {
         return lido__fault_memory(error, "serving metrics");
     if (s->metrics == NULL)
         return true;
-    s->serves = lido__endpoint_open(&s->endpoint, s->metrics, pages, s, error);
+    s->serves =
+        lido__endpoint_find(&s->endpoint, s->metrics, pages, s, error) && lido__endpoint_open(&s->endpoint, error);
     if (!s->serves)
         return false;
     if (epoll_ctl(s->events, EPOLL_CTL_ADD, s->endpoint.events, &(struct epoll_event){.events = EPOLLIN}) != 0)

@@ -107,6 +107,37 @@ static void test_children_have_none_of_it(void **state) {
     assert_int_equal(count_sockets(), before);
 }
 
+static void *serve_again_and_again(void *engine) {
+    while (!atomic_load(&over)) {
+        lido_error error;
+        lido_metrics_server *server = lido_metrics_serve(engine, where, &error);
+        assert_non_null(server);
+        lido_metrics_server_close(server);
+    }
+    return NULL;
+}
+
+/* Forked while an address is being opened or closed. */
+static void test_children_of_the_first_moment(void **state) {
+    (void)state;
+    enum { CHILDREN = 300 };
+    pthread_t thread;
+    int before = count_descriptors(getpid());
+    lido_engine *engine = open_surely("sqlite://", NULL);
+    atomic_store(&over, false);
+    assert_int_equal(pthread_create(&thread, NULL, serve_again_and_again, engine), 0);
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t child = fork_surely();
+        if (child == 0)
+            _exit(count_sockets() == 0 ? 0 : 1);
+        expect_good_end(child);
+    }
+    atomic_store(&over, true);
+    pthread_join(thread, NULL);
+    lido_engine_close(engine);
+    assert_int_equal(count_descriptors(getpid()), before);
+}
+
 /* A child that lives on keeps neither the address nor its clients. */
 static void test_a_child_keeps_nothing_open(void **state) {
     (void)state;
@@ -292,10 +323,15 @@ static void test_forty_times(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_children_have_none_of_it),           TEST(test_a_child_keeps_nothing_open),
-        TEST(test_a_killed_workers_figures_are_there), TEST(test_who_holds_a_connection_in_a_worker),
-        TEST(test_a_crowd_does_not_stop_the_parent),   TEST(test_a_dead_parents_workers_do_not_keep_its_address),
-        TEST(test_an_address_that_cannot_be_had),      TEST(test_forty_times),
+        TEST(test_children_have_none_of_it),
+        TEST(test_children_of_the_first_moment),
+        TEST(test_a_child_keeps_nothing_open),
+        TEST(test_a_killed_workers_figures_are_there),
+        TEST(test_who_holds_a_connection_in_a_worker),
+        TEST(test_a_crowd_does_not_stop_the_parent),
+        TEST(test_a_dead_parents_workers_do_not_keep_its_address),
+        TEST(test_an_address_that_cannot_be_had),
+        TEST(test_forty_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,7 +117,8 @@ static void test_answering(void **state) {
     lido_error error = LIDO_ERROR_INIT;
     bool failed = true;
     for (long allocation = 1; failed; allocation++) {
-        assert_true(lido__endpoint_open(&endpoint, where, pages, engine, &error));
+        assert_true(lido__endpoint_find(&endpoint, where, pages, engine, &error));
+        assert_true(lido__endpoint_open(&endpoint, &error));
         int client = scrape_connect_surely(where);
         scrape_send(client, "GET /state HTTP/1.0\r\n\r\n");
         run_out_at(allocation, false);
