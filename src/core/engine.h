@@ -19,6 +19,7 @@ struct lido_engine {
     lido__metrics *own_metrics; /* to be freed; NULL: there are none, or the parent has them */
     lido_engine *next;          /* in fork.c's list; under its lock, as is the next */
     lido_engine *previous;
+    lido_engine *put_off;          /* the next that its last holder lets go later; under that one's lock */
     atomic_size_t references;      /* one for the opener, one for each session; the last frees */
     _Atomic(lido_session *) spare; /* a closed one, to be opened again; or NULL */
     atomic_bool closed;            /* no new sessions */

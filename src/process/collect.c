@@ -44,10 +44,32 @@ static void read_engine(lido_engine *engine, lido__metrics_source *source) {
     lido__metrics_source_read(source, &metrics, 1);
 }
 
-static void read_own(lido__collection *to, lido_engine **engines) {
+/* It was closed meanwhile, and this is the last who holds it. Ending it waits for its threads, and the caller may be in
+ * a turn of serve.c, under a lock. */
+static void put_off(lido_manager *manager, lido_engine *engine) {
+    pthread_rwlock_wrlock(&manager->lock);
+    engine->put_off = manager->put_off;
+    manager->put_off = engine;
+    pthread_rwlock_unlock(&manager->lock);
+}
+
+void lido__collect_let_go(lido_manager *manager) {
+    pthread_rwlock_wrlock(&manager->lock);
+    lido_engine *at = manager->put_off;
+    manager->put_off = NULL;
+    pthread_rwlock_unlock(&manager->lock);
+    while (at != NULL) {
+        lido_engine *next = at->put_off;
+        lido__engine_let_go(at);
+        at = next;
+    }
+}
+
+static void read_own(lido_manager *manager, lido__collection *to, lido_engine **engines) {
     for (size_t i = 0; i < to->count; i++) {
         read_engine(engines[i], &to->sources[i]);
-        lido__engine_let_go(engines[i]);
+        if (!lido__engine_let_go_unless_last(engines[i]))
+            put_off(manager, engines[i]);
     }
 }
 
@@ -71,7 +93,7 @@ bool lido__collect_manager(lido_manager *manager, lido__collection *collection) 
         hold_own(manager, collection, engines);
     pthread_rwlock_unlock(&manager->lock);
     if (!is_shared)
-        read_own(collection, engines);
+        read_own(manager, collection, engines);
     collection->out_of_memory = collection->sources == NULL;
     return collection->count > 0;
 }
@@ -123,12 +145,18 @@ void lido__collection_free(lido__collection *collection) {
     *collection = (lido__collection){.count = 0};
 }
 
-lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
+bool lido__collect_and_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
     lido__collection collection;
-    if (manager == NULL || writer == NULL)
-        return LIDO_ERROR;
     bool written = lido__collect_manager(manager, &collection) &&
                    lido__metrics_write(collection.sources, collection.count, writer, user);
     lido__collection_free(&collection);
+    return written;
+}
+
+lido_status lido_manager_metrics_write(lido_manager *manager, lido_metrics_writer *writer, void *user) {
+    if (manager == NULL || writer == NULL)
+        return LIDO_ERROR;
+    bool written = lido__collect_and_write(manager, writer, user);
+    lido__collect_let_go(manager);
     return written ? LIDO_OK : LIDO_ERROR;
 }

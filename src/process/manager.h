@@ -39,6 +39,7 @@ struct lido_manager {
     uint64_t process; /* while WORKING: whose the engines are, as lido__fork_count says */
     atomic_uint_fast64_t age; /* grows with each start and each end of a worker: sessions of an earlier age are over */
     lido__shared_metrics *metrics;                 /* of a parent and its workers; NULL: there are none */
+    lido_engine *put_off;                          /* closed ones, to be let go; see collect.c */
     lido__database databases[LIDO_DATABASES_MOST]; /* the first is "default"; none ever moves or goes */
 };
 

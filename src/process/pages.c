@@ -18,7 +18,7 @@ static bool tell_nothing(lido__buffer *body) {
 }
 
 bool lido__page_metrics(lido_manager *manager, lido__buffer *body) {
-    return lido_manager_metrics_write(manager, append, body) == LIDO_OK || tell_nothing(body);
+    return lido__collect_and_write(manager, append, body) || tell_nothing(body);
 }
 
 bool lido__page_engine_metrics(lido_engine *engine, lido__buffer *body) {

@@ -126,6 +126,8 @@ static void *answer(void *argument) {
         lido__endpoint_turn(&server->endpoint);
         int64_t next = lido__endpoint_next(&server->endpoint);
         pthread_mutex_unlock(&server->lock);
+        if (server->manager != NULL)
+            lido__collect_let_go(server->manager);
         lido__await_descriptor(server->both, true, false, next);
     }
     return NULL;
