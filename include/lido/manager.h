@@ -30,8 +30,8 @@ LIDO_API lido_manager *lido_manager_get(void);
 /* Configures the database "default": from the environment, and `options` (or NULL), which beat it. Reads and checks all
  * of it, and connects to nothing. What was configured before by that name is replaced. LIDO_ERROR, with *error (or
  * NULL) set and all as it was: something in it is wrong (configuration), memory ran out, or it is the wrong time
- * (misuse): this process's worker is initialised, close it first; or lido_workers_run is running, and in its workers.
- * Never waits. */
+ * (misuse): this process's worker is initialised, close it first; or lido_workers_run is running, or this process was
+ * forked while it was, as its workers are. Never waits. */
 LIDO_API lido_status lido_manager_configure(lido_manager *manager, const lido_options *options, lido_error *error);
 
 /* The same for a database of any name ("default", "reports", …) and from a URL; `url` NULL: from the environment.
