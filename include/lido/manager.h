@@ -53,13 +53,13 @@ LIDO_API lido_status lido_manager_init_worker(lido_manager *manager, const lido_
                                               lido_error *error);
 
 /* Ends being a worker: new transactions are refused from now on, those that are open go on to their end, for
- * `deadline_ms` all together; then, for a second at most, what still runs is cancelled, as by lido_cancel: a statement that
- * is hit fails (cancelled), and its transaction cannot commit any more, unless its owner rolls back to a savepoint from
- * before. One that runs nothing at that time is not touched: its connection stays with its session, it
- * may go on, commit or roll back, until that is closed or the process ends, when the database rolls it back.
- * Connections that nobody has are closed.
- * LIDO_OK: all had ended by the deadline, or there was nothing to close. LIDO_ERROR: *error (or NULL) says (timeout) who
- * had not, how many ended late, in that second, cancelled or by themselves, and how many were left to their owners.
+ * `deadline_ms` all together; then, for a second at most, what still runs is cancelled, as by lido_cancel: a statement
+ * that is hit fails (cancelled), and its transaction cannot commit any more, unless its owner rolls back to a savepoint
+ * from before. One that runs nothing at that time is not touched: its connection stays with its session, it may go on,
+ * commit or roll back, until that is closed or the process ends, when the database rolls it back. Connections that
+ * nobody has are closed.
+ * LIDO_OK: all had ended by the deadline, or there was nothing to close. LIDO_ERROR: *error (or NULL) says (timeout)
+ * who had not, how many ended late, in that second, cancelled or by themselves, and how many were left to their owners.
  * Waits, not more than a second longer than the deadline; LIDO_ERROR, too, with category misuse, where nothing can
  * wait. */
 LIDO_API lido_status lido_manager_close_worker(lido_manager *manager, int64_t deadline_ms, lido_error *error);

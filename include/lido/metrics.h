@@ -48,10 +48,10 @@ typedef struct lido_metrics {
     lido_durations connect; /* opening one */
 } lido_metrics;
 
-/* Reads what an engine has counted since it was opened. In a worker of lido_workers_run all but `pool` goes on from what
- * a worker counted that had its place before, if there was one, dead or replaced; of all of them together
- * lido_manager_metrics_write tells. LIDO_ERROR, with *metrics all zero but for `pool`, if the
- * engine is NULL or its metrics are off. Never waits for a database; safe from any thread. */
+/* Reads what an engine has counted since it was opened. In a worker of lido_workers_run all but `pool` goes on from
+ * what a worker counted that had its place before, if there was one, dead or replaced; lido_manager_metrics_write tells
+ * of all of them together. LIDO_ERROR, with *metrics all zero but for `pool`, if the engine is NULL or its metrics are
+ * off. Never waits for a database; safe from any thread. */
 LIDO_API lido_status lido_stats(lido_engine *engine, lido_metrics *metrics);
 
 /* ---- Statements ---- */
@@ -81,8 +81,9 @@ typedef struct lido_statement_stats {
 } lido_statement_stats;
 
 /* Reads which statements an engine has run, those first that took the most time all together: as many as there are, at
- * most `capacity`, into `statements`; in a worker of lido_workers_run it goes on from an earlier worker's, as lido_stats
- * does. Returns how many; 0 if the engine is NULL, its metrics are off, or memory ran out. Never waits for a database; safe from any thread. */
+ * most `capacity`, into `statements`; in a worker of lido_workers_run it goes on from an earlier worker's, as
+ * lido_stats does. Returns how many; 0 if the engine is NULL, its metrics are off, or memory ran out. Never waits for a
+ * database; safe from any thread. */
 LIDO_API size_t lido_stats_statements(lido_engine *engine, lido_statement_stats *statements, size_t capacity);
 
 /* The same of one of a manager's databases (NULL: "default"): of all workers together where workers run, in the parent
