@@ -31,18 +31,17 @@ static bool step_row(sqlite_connection *connection, sqlite_statement *statement,
 
 static bool insert_row(sqlite_connection *connection, sqlite_statement *statement, lido__operation *operation,
                        const lido_value *row, int64_t number, lido_error *error) {
-    int64_t changed = sqlite3_total_changes64(connection->handle);
     bool done = step_row(connection, statement, operation->bulk->columns, row, error);
     if (!done) {
         lido__fault_row(error, number);
         return false;
     }
-    /* SQLite's count and key are the last statement's: if a trigger kept this one from inserting, an older one's. */
-    bool inserted = sqlite3_total_changes64(connection->handle) != changed;
-    if (inserted)
-        operation->affected += sqlite3_changes64(connection->handle);
+    /* Not the total of changes, which has those of triggers, too: one may write elsewhere and then keep this row from
+     * being inserted, and the last key is an older row's. */
+    int64_t inserted = sqlite3_changes64(connection->handle);
+    operation->affected += inserted;
     if (operation->bulk->keys != NULL)
-        operation->bulk->keys[number - 1] = inserted ? sqlite3_last_insert_rowid(connection->handle) : 0;
+        operation->bulk->keys[number - 1] = inserted > 0 ? sqlite3_last_insert_rowid(connection->handle) : 0;
     return true;
 }
 
