@@ -226,8 +226,8 @@ static bool are_numbered(const lido_session *session, const lido__plan *plan, co
 }
 
 /* Whether the key of the table is what SQLite numbers rows by. The table may be another than the model would make:
- * in one whose key is a bigint, NULL would be stored. And where the last key is below zero, the next ones might be
- * 0, which is none. *numbers: the answer. */
+ * in one whose key is a bigint, or has an index of its own, as INTEGER PRIMARY KEY DESC has, NULL would be stored. And
+ * where the last key is below zero, the next ones might be 0, which is none. *numbers: the answer. */
 static bool ask_whether_numbers(lido_session *session, const lido__plan *plan, bool *numbers) {
     const lido_value values[] = {lido_value_text(plan->table_name), lido_value_text(plan->generated->name),
                                  lido_value_text(plan->schema != NULL ? plan->schema : "main"),
@@ -238,7 +238,7 @@ static bool ask_whether_numbers(lido_session *session, const lido__plan *plan, b
     lido__buffer_clear(text);
     lido__buffer_format(text,
                         "SELECT min(l.type = 'table' AND l.wr = 0 AND i.pk = 1 AND upper(i.type) = 'INTEGER') AND "
-                        "(SELECT count(*) FROM pragma_table_info(l.name, l.schema) WHERE pk > 0) = 1 AND "
+                        "NOT EXISTS (SELECT 1 FROM pragma_index_list(l.name, l.schema) WHERE origin = 'pk') AND "
                         "(SELECT coalesce(max(%s), 0) FROM %s) >= 0 "
                         "FROM pragma_table_list(?) AS l, pragma_table_info(l.name, l.schema) AS i "
                         "WHERE lower(i.name) = ? AND l.schema IN (?, CASE WHEN ? THEN 'temp' END)",
