@@ -21,8 +21,9 @@ typedef struct stored_rows {
     const sqlite_way *ways;      /* into the sink that its rows are poured into; NULL: not looked for yet */
     bool stepped;                /* a step was made after those that nobody has heard of, */
     int code;                    /* and this is what SQLite said of it */
-    int64_t changes;             /* the connection's total before a stream began */
-    lido__arena row;             /* a stream's current texts that had to be made, and the rows ahead */
+    int64_t changes;             /* the connection's total before a stream began, */
+    int64_t deadline; /* and its statement's deadline: that of all rows which are poured, for they are one call */
+    lido__arena row;  /* a stream's current texts that had to be made, and the rows ahead */
 } stored_rows;
 
 static const char *column_name(const lido__result *result, size_t index) {
@@ -142,7 +143,8 @@ static bool make_step(lido__result *result, stepping *wanted, lido_error *error)
     sqlite_connection *connection = (sqlite_connection *)result->connection;
     lido__arena_reset(&rows->row);
     connection->timed_out = false;
-    connection->deadline = lido__await_deadline(lido__deadline_in_ms(result->timeout_ms));
+    connection->deadline =
+        wanted->sink != NULL ? rows->deadline : lido__await_deadline(lido__deadline_in_ms(result->timeout_ms));
     if (lido__await_call(step_on, interrupt_stepping, wanted, connection->in_place) != LIDO__AWAIT_READY)
         return lido__await_may_wait(error);
     return !wanted->out_of_memory || lido__fault_memory(error, "reading a row");
@@ -319,6 +321,7 @@ bool lido__sqlite_open_stream(sqlite_connection *connection, sqlite_statement *s
     rows->stepped = true;
     rows->code = code;
     rows->changes = changes;
+    rows->deadline = connection->deadline;
     rows->row = (lido__arena)LIDO__ARENA_INIT;
     if (code == SQLITE_DONE)
         end_stream(result);
