@@ -15,16 +15,6 @@ static lido__object *copy_of(lido_session *session, lido__set *set, const void *
     return made;
 }
 
-static bool refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known) {
-    char whose[LIDO__WHOSE_SIZE];
-    lido__object_describe(set, lido__object_struct(known), whose, sizeof whose);
-    return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
-                              known->state == LIDO__OBJECT_REMOVED
-                                  ? "%s was removed and is still to be deleted: flush before another one is added"
-                                  : "%s is one of the session's objects already: change that",
-                              whose);
-}
-
 void *lido_add_object(lido_session *session, const lido_model *model, const void *object) {
     if (!lido__session_is_mine(session))
         return NULL;
@@ -46,7 +36,7 @@ void *lido_add_object(lido_session *session, const lido_model *model, const void
     if (!is_new && lido__set_map(session, set))
         known = lido__set_find(session, set, lido__object_struct(made));
     if (known != NULL)
-        refuse_same_key(session, set, known);
+        lido__set_refuse_same_key(session, set, known);
     else if (!session->failed)
         lido__set_track(session, set, made, is_new);
     return lido__object_struct(made);

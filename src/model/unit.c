@@ -295,6 +295,16 @@ bool lido__set_track_row(lido_session *session, lido__set *set, lido__object *ob
     return keep_key(session, set, object) && link_object(session, set, object, hash);
 }
 
+bool lido__set_refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known) {
+    char whose[LIDO__WHOSE_SIZE];
+    lido__object_describe(set, lido__object_struct(known), whose, sizeof whose);
+    return lido__model_refuse(session, set->model, LIDO_ERROR_MISUSE,
+                              known->state == LIDO__OBJECT_REMOVED
+                                  ? "%s was removed and is still to be deleted: flush before another one is added"
+                                  : "%s is one of the session's objects already: change that",
+                              whose);
+}
+
 /* Also if the rows of a table whose key is not unique were taken for different objects. */
 static bool refuse_twice(lido_session *session, const lido__set *set, const lido__object *object) {
     char whose[LIDO__WHOSE_SIZE];
@@ -313,7 +323,8 @@ static bool map_object(lido_session *session, lido__set *set, lido__object *obje
         return lido__unit_out_of_memory(session);
     uint32_t hash = lido__identity_look_up(map, object, &found);
     if (found != NULL)
-        return refuse_twice(session, set, object);
+        return object->state == LIDO__OBJECT_ADDED ? lido__set_refuse_same_key(session, set, found)
+                                                   : refuse_twice(session, set, object);
     lido__identity_put(map, object, hash);
     object->mapped = true;
     return true;

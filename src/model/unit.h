@@ -147,6 +147,9 @@ static inline void lido__object_settle(lido_session *session, const lido__set *s
     object->epoch = ((lido__unit_of_work *)session->unit)->epoch;
 }
 
+/* An object cannot be added, for another one has its key. Returns false. */
+bool lido__set_refuse_same_key(lido_session *session, const lido__set *set, const lido__object *known);
+
 /* Puts a new object, whose struct is set, into map and list, as ADDED, `is_new`: with a key that no other can have;
  * or as CLEAN, the key's hash being known. False: the session has failed. */
 bool lido__set_track(lido_session *session, lido__set *set, lido__object *object, bool is_new);
