@@ -90,13 +90,6 @@ static inline bool lido__row_sink_put_integer(lido__row_sink *sink, size_t colum
     return true;
 }
 
-static inline bool lido__row_sink_put_double(lido__row_sink *sink, size_t column, double real) {
-    if (sink->members[column].kind != LIDO_TARGET_DOUBLE)
-        return false;
-    *(double *)lido__row_sink_member(sink, column) = real;
-    return true;
-}
-
 /* Copies a text, most of which are short: then calls of memcpy and memchr would take longer. False: it has a NUL. */
 static inline bool lido__row_sink_copy(char *to, const char *from, size_t size) {
     const uint64_t ones = UINT64_C(0x0101010101010101);
