@@ -28,8 +28,12 @@ static bool list_grow(lido_session *session, lido__found *found, size_t capacity
     return true;
 }
 
+static inline bool list_reserve(lido_session *session, lido__found *found) {
+    return found->count < found->capacity || list_grow(session, found, found->capacity > 0 ? found->capacity * 2 : 64);
+}
+
 static inline bool list_add(lido_session *session, lido__found *found, void *item) {
-    if (found->count == found->capacity && !list_grow(session, found, found->capacity > 0 ? found->capacity * 2 : 64))
+    if (!list_reserve(session, found))
         return false;
     found->items[found->count++] = item;
     return true;
@@ -77,18 +81,32 @@ static inline bool prepare(taking *on) {
     return true;
 }
 
-/* A new one, which stays out of the map. */
+/* A new one, which stays out of the map. Its place among what was found is there before the set has it: of one that
+ * the set has, `made` would be made once more. */
 static bool keep_unmapped(lido__row_sink *sink) {
     taking *on = (taking *)sink;
-    void *item = sink->object;
+    if (!list_reserve(on->session, on->found))
+        return false;
     lido__object_settle(on->session, on->set, on->made);
     lido__set_list(on->set, on->made);
-    return list_add(on->session, on->found, item) && prepare(on);
+    return list_add(on->session, on->found, sink->object) && prepare(on);
+}
+
+/* The object that a reference had referred to is not the one that it refers to now. */
+static void clear_objects(const lido__set *set, lido__object *object) {
+    for (size_t i = 0; i < set->plan->reference_count; i++) {
+        const lido__reference *reference = &set->plan->references[i];
+        char *now = lido__object_struct(object);
+        if (reference->column->part->object != NULL &&
+            lido__column_differs(reference->column, now, lido__object_was(set, object)))
+            memset(now + reference->column->part->object_offset, 0, sizeof(void *));
+    }
 }
 
 static bool keep_stale(taking *on) {
     lido__object *object = on->stale;
     on->stale = NULL;
+    clear_objects(on->set, object);
     on->sink.object = lido__object_struct(on->made);
     lido__object_settle(on->session, on->set, object);
     return list_add(on->session, on->found, lido__object_struct(object));
@@ -98,9 +116,8 @@ static bool keep(lido__row_sink *sink) {
     taking *on = (taking *)sink;
     if (on->stale != NULL)
         return keep_stale(on);
-    void *item = sink->object;
-    return lido__set_track_row(on->session, on->set, on->made, on->hash) && list_add(on->session, on->found, item) &&
-           prepare(on);
+    return list_reserve(on->session, on->found) && lido__set_track_row(on->session, on->set, on->made, on->hash) &&
+           list_add(on->session, on->found, sink->object) && prepare(on);
 }
 
 /* Where it is known how long the list may become, it is made where it is to stay. */
