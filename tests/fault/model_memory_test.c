@@ -1,4 +1,4 @@
-/* Memory that runs out while models are read, and their tables made, compared and dropped: at the first allocation, at
+/* Memory that runs out while models are read, their tables made, compared and dropped, and objects found: at the first allocation, at
  * the second, and so on until nothing notices. Nothing crashes; what was refused is told as what it is, and the same
  * engine makes the tables afterwards. */
 #include "databases.h"
@@ -116,12 +116,74 @@ static void as_text(void **state) {
     assert_int_equal(size, strlen(text));
 }
 
+/* ---- Objects ---- */
+
+enum { OWNERS = 300 };
+
+static void make_owners(lido_engine *engine) {
+    lido_session *db = lido_session_open(engine, NULL);
+    assert_true(lido_create_all(db, ALL));
+    lido_exec(db, "INSERT INTO memory_owners (id, name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                  "WHERE i < 300) SELECT i, 'n' || i FROM n");
+    assert_int_equal(lido_commit(db), LIDO_OK);
+    lido_session_close(db);
+}
+
+/* One is found and changed, and all are there once. */
+static void goes_on(lido_session *db, const char *name) {
+    size_t count;
+    Owner *one = lido_first(db, Owner, "WHERE id = ?", 250);
+    assert_non_null(one);
+    one->name = name;
+    assert_true(lido_flush(db));
+    Owner **all = lido_find(db, Owner, &count, "ORDER BY id");
+    assert_int_equal(count, OWNERS);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(all[i]->id, i + 1);
+    assert_ptr_equal(all[249], one);
+}
+
+/* Returns whether memory ran out. */
+static bool find_without_memory(lido_engine *engine, bool autocommit, long allocation) {
+    size_t count;
+    char name[32];
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = autocommit});
+    int savepoint = 0;
+    snprintf(name, sizeof name, "changed %ld", allocation);
+    if (!autocommit) {
+        lido_exec(db, "SELECT 1");
+        savepoint = lido_savepoint_begin(db);
+    }
+    run_out_at(allocation, allocation % 2 == 1);
+    lido_find(db, Owner, &count, "");
+    bool failed = memory_is_back();
+    assert_true(failed || count == OWNERS);
+    if (!autocommit)
+        lido_savepoint_rollback(db, savepoint);
+    if (lido_failed(db)) /* SQLite gave up the transaction, too */
+        lido_rollback(db);
+    goes_on(db, name);
+    lido_session_close(db);
+    return failed;
+}
+
+static void objects(void **state) {
+    (void)state;
+    lido_engine *engine = open_surely("sqlite://", NULL);
+    make_owners(engine);
+    for (int autocommit = 0; autocommit < 2; autocommit++) {
+        long allocation = 1;
+        while (find_without_memory(engine, autocommit != 0, allocation))
+            allocation++;
+        assert_true(allocation > 10);
+    }
+    lido_engine_close(engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plan),
-        cmocka_unit_test(as_text),
-        cmocka_unit_test(on_sqlite),
-        cmocka_unit_test(on_postgres),
+        cmocka_unit_test(a_plan),    cmocka_unit_test(as_text),     cmocka_unit_test(objects),
+        cmocka_unit_test(on_sqlite), cmocka_unit_test(on_postgres),
     };
     return cmocka_run_group_tests_name("model_memory", tests, NULL, NULL);
 }

@@ -386,12 +386,27 @@ static void make_marks(lido_engine *engine, const char *sqlite_key) {
 
 static void story_of_marks(lido_engine *engine) {
     static const char *const keys[] = {"integer PRIMARY KEY", "bigint PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT",
-                                       "integer"};
+                                       "integer", "INTEGER PRIMARY KEY DESC"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         make_marks(engine, keys[i]);
         add_marks(engine, "first");
         add_marks(engine, "more");
     }
+}
+
+/* A row that is not inserted has no key: not that of the row before either. */
+static void drop_odd_ones(lido_engine *engine, const char *does) {
+    char sql[200];
+    lido_session *db = lido_session_open(engine, NULL);
+    snprintf(sql, sizeof sql,
+             "CREATE TRIGGER picky BEFORE INSERT ON marks WHEN new.name = 'odd' BEGIN %s SELECT RAISE(IGNORE); END",
+             does);
+    lido_exec(db, sql);
+    for (int i = 0; i < 40; i++)
+        lido_add(db, Mark, &(Mark){.name = i % 2 == 0 ? "even" : "odd"});
+    lido_commit(db);
+    saw_failure(db);
+    lido_session_close(db);
 }
 
 /* What a trigger inserts elsewhere has keys, too. */
@@ -407,15 +422,30 @@ static void story_of_triggers(lido_engine *engine) {
     lido_session_close(db);
     add_marks(engine, "with a trigger");
     if (scenario_is_postgres()) {
-        saw("other error: Mark: the database took Mark number 2 and inserted no row");
+        for (int i = 0; i < 2; i++)
+            saw("other error: Mark: the database took Mark number 2 and inserted no row");
         return;
     }
-    db = lido_session_open(engine, NULL);
-    lido_exec(db, "CREATE TRIGGER picky BEFORE INSERT ON marks WHEN new.name = 'odd' BEGIN SELECT RAISE(IGNORE); END");
-    for (int i = 0; i < 40; i++)
-        lido_add(db, Mark, &(Mark){.name = i % 2 == 0 ? "even" : "odd"});
-    lido_commit(db);
-    saw("other error: %s", lido_error_of(db)->message);
+    drop_odd_ones(engine, "");
+    drop_odd_ones(engine, "INSERT INTO log (name) VALUES ('dropped');");
+}
+
+/* ---- A find is one call ---- */
+
+/* Rows come a few at a time, each after some work; all of them are to come within the statement's timeout. */
+static void story_of_a_timeout(lido_engine *engine) {
+    size_t count;
+    make_shop(engine);
+    lido_session *db = lido_session_open(engine, &(lido_session_options){.autocommit = true});
+    lido_exec(db, "INSERT INTO nodes (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
+                  "10000) SELECT 'a' FROM n");
+    lido_session_close(db);
+    db = lido_session_open(engine, &(lido_session_options){.autocommit = true, .statement_timeout_ms = 200});
+    lido_find(db, Node, &count,
+              "WHERE (WITH RECURSIVE n(i) AS (SELECT nodes.id UNION ALL SELECT i + 1 FROM n WHERE i < nodes.id + 1000) "
+              "SELECT count(*) FROM n) > 0");
+    saw("found %zu: %s", count, lido_category_name(lido_error_of(db)->category));
+    saw("the first: %s", lido_fetch(db, Node, 1)->name);
     lido_session_close(db);
 }
 
@@ -437,10 +467,13 @@ static const scenario scenarios[] = {
      "first: ok\nwrong 0; 20 are even\nmore: ok\nwrong 0; 40 are even\n"
      "first: ok\nwrong 0; 20 are even\nmore: ok\nwrong 0; 40 are even\n"
      "first: ok\nwrong 0; 20 are even\nmore: ok\nwrong 0; 40 are even\n"
+     "first: ok\nwrong 0; 20 are even\nmore: ok\nwrong 0; 40 are even\n"
      "first: ok\nwrong 0; 20 are even\nmore: ok\nwrong 0; 40 are even\n"},
     {"and what triggers do", story_of_triggers,
      "made: ok\nwith a trigger: ok\nwrong 0; 20 are even\n"
+     "other error: Mark: the database took Mark number 2 and inserted no row\n"
      "other error: Mark: the database took Mark number 2 and inserted no row\n"},
+    {"a timeout is that of all rows", story_of_a_timeout, "found 0: timeout\nthe first: a\n"},
 };
 
 int main(void) {

@@ -252,6 +252,43 @@ static void story_of_what_is_not_there(lido_engine *engine) {
     lido_session_close(db);
 }
 
+/* Somebody else gives an item to another user: what is read again does not keep the one before. */
+static void story_of_references_read_again(lido_engine *engine) {
+    fill_shop(engine, 2);
+    lido_session *db = lido_session_open(engine, NULL);
+    User bob = {.name = "bob"};
+    lido_insert(db, User, &bob);
+    Item *items[] = {lido_fetch(db, Item, 1), lido_fetch(db, Item, 2)};
+    lido_load_related(db, Item, items, 2, owner);
+    saw("of %s, of %s", items[0]->owner->name, items[1]->owner->name);
+    lido_exec(db, "UPDATE items SET price = 7");
+    lido_exec(db, "UPDATE items SET owner_id = ? WHERE id = 1", bob.id);
+    saw("read again: %d %d", lido_refresh(db, Item, items[0]), lido_refresh(db, Item, items[1]));
+    saw("another owner, who is not there: %d; the other's is: %d", items[0]->owner == NULL, items[1]->owner != NULL);
+    saw("nothing changed: %d, version %d", lido_flush(db), items[0]->version);
+    lido_load_related(db, Item, items, 2, owner);
+    saw("of %s, of %s", items[0]->owner->name, items[1]->owner->name);
+    lido_session_close(db);
+}
+
+/* The program gives an object that it added the key of another one. */
+static void story_of_keys_that_are_taken(lido_engine *engine) {
+    const User ada = fill_shop(engine, 2);
+    lido_session *db = lido_session_open(engine, NULL);
+    lido_find(db, Item, NULL, "");
+    Item *added = lido_add(db, Item, &(Item){.name = "new", .owner_id = ada.id});
+    added->id = 2;
+    saw("flushed %d", lido_flush(db));
+    saw_failure(db);
+    lido_rollback(db);
+    lido_remove(db, Item, lido_fetch(db, Item, 2));
+    added = lido_add(db, Item, &(Item){.name = "new", .owner_id = ada.id});
+    added->id = 2;
+    saw("flushed %d", lido_flush(db));
+    saw_failure(db);
+    lido_session_close(db);
+}
+
 static void story_of_options(lido_engine *engine) {
     User ada = fill_shop(engine, 1);
     lido_session *other = lido_session_open(engine, &(lido_session_options){.autocommit = true});
@@ -352,6 +389,13 @@ static const scenario scenarios[] = {
      "inserted 0\nunique violation\nseeded 0\nerror\nseeded 1\n1 item, 2 users\nflushed 1\n2 items\n"},
     {"what is not there is not found", story_of_what_is_not_there,
      "the first that stays: c\nnone of these: none\nrefreshed 0\nthen fetched: none\nflushed 1\nitems left: 1\n"},
+    {"a reference that is read again loses its object", story_of_references_read_again,
+     "of ada, of ada\nread again: 1 1\nanother owner, who is not there: 1; the other's is: 1\n"
+     "nothing changed: 1, version 1\nof bob, of ada\n"},
+    {"a key that another object has", story_of_keys_that_are_taken,
+     "flushed 0\nmisuse: Item: Item (id = 2) is one of the session's objects already: change that\n"
+     "flushed 0\nmisuse: Item: Item (id = 2) was removed and is still to be deleted: flush before another one is "
+     "added\n"},
     {"autoflush, and objects that expire", story_of_options,
      "2 items, found for 5: 1\ncommit: ok\nuntil it is asked for: 5\nthe same: 1\n50\n50\ncommit: ok\ngone: 1\n"
      "changed since, so not read again: 51\ncommit: ok\n  b 51 new 2\n"},
