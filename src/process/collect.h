@@ -24,8 +24,8 @@ typedef struct lido__collection {
 } lido__collection;
 
 /* Of all workers, where there are any, else of this process's engines. False: there is nothing, or memory ran out,
- * which it tells, too. To be freed by lido__collection_free; the names are the manager's, and stay. Ends no engine, so it
- * may be called under a lock of the caller's; once that is given back, lido__collect_let_go is to follow. */
+ * which it tells, too. To be freed by lido__collection_free; the names are the manager's, and stay. Ends no engine, so
+ * it may be called under a lock of the caller's; once that is given back, lido__collect_let_go is to follow. */
 bool lido__collect_manager(lido_manager *manager, lido__collection *collection);
 /* Ends those engines that were closed while they were read. Waits for their threads; under no lock. */
 void lido__collect_let_go(lido_manager *manager);
