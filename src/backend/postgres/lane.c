@@ -4,6 +4,7 @@
  * For each answer that is to come there is a note, in a ring; they come in that order. A statement is prepared with its
  * first flight, and those behind it rely on that; where it fails, they are skipped, or find the statement missing, and
  * fly again unprepared, relying on nobody. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -247,23 +248,29 @@ static lido__flight *landed(lido__connection *base) {
     return NULL;
 }
 
+/* Reads past libpq what comes until then, for it is nobody's. False: nothing more will come. */
+static bool drop_what_comes(int socket, int64_t until) {
+    char nothing[4096];
+    while (lido__clock_now_us() < until && lido__await_descriptor(socket, true, false, until) == LIDO__AWAIT_READY) {
+        ssize_t size = recv(socket, nothing, sizeof nothing, MSG_DONTWAIT);
+        if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+    }
+    return true;
+}
+
 /* The server is told that nothing more comes, and leaves when it has read all that was sent. Until then it is cancelled
- * again and again: one that arrives between two messages hits nothing, and there may be many statements. What it says
- * is nobody's, and is read past libpq. */
+ * again and again, whether it is silent or not: one that arrives between two messages hits nothing, and there may be
+ * many statements. */
 static void see_off(lido__connection *base, int64_t deadline) {
     enum { CANCEL_EACH_MS = 100 };
     PGconn *wire = of(base)->wire;
-    char nothing[4096];
     int socket = PQsocket(wire);
     if (socket < 0 || shutdown(socket, SHUT_WR) != 0)
         return;
-    while (lido__clock_now_us() < deadline) {
-        int64_t again = lido__deadline_in_ms(CANCEL_EACH_MS);
+    do
         lido__postgres_send_cancel(PQgetCancel(wire));
-        while (lido__await_descriptor(socket, true, false, again) == LIDO__AWAIT_READY)
-            if (recv(socket, nothing, sizeof nothing, MSG_DONTWAIT) <= 0)
-                return;
-    }
+    while (drop_what_comes(socket, lido__deadline_in_ms(CANCEL_EACH_MS)) && lido__clock_now_us() < deadline);
 }
 
 const lido__lane_operations lido__postgres_lane_operations = {
