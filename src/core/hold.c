@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-enum { HELD = 1, RUNNING = 2, CANCEL = 4, TIME = 1 << 16, LOOK_AGAIN_US = 200 };
+enum { HELD = 1, RUNNING = 2, ANSWERING = 4, CANCEL = 8, TIME = 1 << 16, LOOK_AGAIN_US = 200 };
 
 /* Firm: who is cancelled by others has to wait until they are through, or they would hit what comes. */
 static void look_again_soon(void) {
@@ -35,11 +35,21 @@ bool lido__hold_end(lido__connection *connection) {
 }
 
 unsigned lido__hold_end_anyway(lido__connection *connection) {
-    return cancels_in(atomic_fetch_and(&connection->hold, ~(uint64_t)(HELD + RUNNING)));
+    return cancels_in(atomic_fetch_and(&connection->hold, ~(uint64_t)(HELD + RUNNING + ANSWERING)));
 }
 
 void lido__hold_pause(lido__connection *connection) {
-    atomic_fetch_and(&connection->hold, ~(uint64_t)RUNNING);
+    atomic_fetch_and(&connection->hold, ~(uint64_t)(RUNNING + ANSWERING));
+}
+
+void lido__hold_answers(lido__connection *connection) {
+    atomic_fetch_or(&connection->hold, ANSWERING);
+}
+
+void lido__hold_rest_until(lido__connection *connection, int64_t deadline) {
+    lido__hold_pause(connection);
+    while (cancels_in(atomic_load(&connection->hold)) > 0 && lido__clock_now_us() < deadline)
+        look_again_soon();
 }
 
 bool lido__hold_rest(lido__connection *connection) {
@@ -100,6 +110,10 @@ bool lido__hold_cancel(lido__connection *connection, const lido__holding *holdin
 bool lido__hold_runs(const lido__connection *connection, const lido__holding *holding) {
     uint64_t hold = atomic_load(&connection->hold);
     return hold / TIME == holding->times && (hold & RUNNING) != 0;
+}
+
+bool lido__hold_is_answering(const lido__connection *connection) {
+    return (atomic_load(&connection->hold) & ANSWERING) != 0;
 }
 
 unsigned lido__hold_cancelled(lido__connection *connection) {

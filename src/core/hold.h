@@ -1,8 +1,8 @@
 /* Who has a connection: taken by the one, read and cancelled by others.
  *
- * All of it hangs on one word of the connection, `hold`: whether it is held, whether something runs on it, how many are
- * cancelling that, and from bit 16 on how often it was taken. Whoever compares and swaps it knows that what he read
- * beside it, the holder's name, was still so. */
+ * All of it hangs on one word of the connection, `hold`: whether it is held, whether something runs on it, whether that
+ * answers already, how many are cancelling it, and from bit 16 on how often it was taken. Whoever compares and swaps it
+ * knows that what he read beside it, the holder's name, was still so. */
 #ifndef LIDO_CORE_HOLD_H
 #define LIDO_CORE_HOLD_H
 
@@ -51,6 +51,10 @@ unsigned lido__hold_end_anyway(lido__connection *connection);
 void lido__hold_pause(lido__connection *connection);
 /* The same, and waits until those who cancel what ran are through with it; whether anybody did. */
 bool lido__hold_rest(lido__connection *connection);
+/* The same before it is let go, but no longer than that: who cancels may wait for a server. */
+void lido__hold_rest_until(lido__connection *connection, int64_t deadline);
+/* What runs has begun to answer, and goes on to until lido__hold_pause: a stream. */
+void lido__hold_answers(lido__connection *connection);
 /* Something is about to. Waits until those who cancel what ran before are through with it, so that they do not hit
  * what comes. */
 void lido__hold_go_on(lido__connection *connection);
@@ -63,6 +67,8 @@ bool lido__hold_read(const lido__connection *connection, lido__holding *holding)
 bool lido__hold_cancel(lido__connection *connection, const lido__holding *holding);
 /* Whether that runs yet, by who is counted as cancelling it: nothing else can begin meanwhile. Without the lock. */
 bool lido__hold_runs(const lido__connection *connection, const lido__holding *holding);
+/* Whether that has begun to answer, so that the server knows of it. By who is counted, without the lock. */
+bool lido__hold_is_answering(const lido__connection *connection);
 /* One is through with it; how many are left. */
 unsigned lido__hold_cancelled(lido__connection *connection);
 /* How many are cancelling. */

@@ -44,23 +44,31 @@ void lido__pool_cancel_sent(lido__pool *pool, lido__connection *connection) {
         lido__pool_close_in_slot(pool, connection, connection->broken || connection->server_gone);
 }
 
+/* Whether what was sent has hit nothing, as it seems: the same runs after a while, or has begun to answer meanwhile. */
+static bool was_missed(const lido__connection *connection, const lido__holding *holding, int64_t deadline) {
+    int64_t again = lido__deadline_in_ms(AGAIN_MS);
+    for (int64_t pause_ms = 1; lido__hold_runs(connection, holding);
+         pause_ms = pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS) {
+        if (lido__clock_now_us() >= again || lido__hold_is_answering(connection))
+            return lido__clock_now_us() < deadline;
+        if (lido__await_moment(lido__deadline_in_ms(pause_ms)) != LIDO__AWAIT_TIMED_OUT)
+            return false;
+    }
+    return false;
+}
+
 /* A server drops a cancel that arrives before the statement does, or between two of its messages. So it is sent again
  * as long as the same runs, which is known, for nothing else can begin while this one is counted. Not by the holder
- * itself, from a listener or a function of the program's, for whom it would run for ever. */
+ * itself, from a listener or a function of the program's, for whom it would run for ever. Nor to a stream that has
+ * begun to answer: the server is at it, hears the cancel when its reader lets it go on, and that may take long. */
 static void send_until_heard(lido__pool *pool, lido__connection *connection, const lido__holding *holding) {
     int64_t deadline = lido__deadline_in_ms(HEARD_MOST_MS);
-    int64_t again = lido__deadline_in_ms(AGAIN_MS);
-    int64_t pause_ms = 1;
-    pool->backend->cancel(connection, false);
-    while (pool->backend->cancel_may_miss && holding->lease.owner != lido__await_self() &&
-           lido__hold_runs(connection, holding) && lido__clock_now_us() < deadline &&
-           lido__await_moment(lido__deadline_in_ms(pause_ms)) == LIDO__AWAIT_TIMED_OUT) {
-        pause_ms = pause_ms < PAUSE_MOST_MS ? 2 * pause_ms : PAUSE_MOST_MS;
-        if (lido__clock_now_us() < again || !lido__hold_runs(connection, holding))
-            continue;
+    bool may_miss;
+    do {
+        may_miss = pool->backend->cancel_may_miss && holding->lease.owner != lido__await_self() &&
+                   !lido__hold_is_answering(connection);
         pool->backend->cancel(connection, false);
-        again = lido__deadline_in_ms(AGAIN_MS);
-    }
+    } while (may_miss && was_missed(connection, holding, deadline));
     lido__pool_cancel_sent(pool, connection);
 }
 

@@ -352,8 +352,12 @@ static bool run_on_connection(lido_session *session, lido__batch *batch, bool fo
                 run_batch(session, batch, &errand, began);
     const lido__operation *last = lido__queue_last_of(batch);
     bool streams = last->stream && last->result->connection != NULL;
-    if (session->connection == NULL || streams)
+    if (session->connection == NULL)
         return done;
+    if (streams) {
+        lido__hold_answers(session->connection);
+        return done;
+    }
     if (for_lane)
         learn_pace(session, batch);
     if (session->options.autocommit)

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "core/fork.h"
 
+enum { CANCELS_END_MOST_MS = 200 };
+
 /* What lido_session_open returns where memory is short, or the engine is NULL. */
 static lido_session memoryless = LIDO__SESSION_REFUSED(LIDO_ERROR_OUT_OF_MEMORY, "out of memory", "");
 static lido_session engineless = LIDO__SESSION_REFUSED(LIDO_ERROR_MISUSE, "the engine is NULL",
@@ -245,6 +247,15 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     return session;
 }
 
+/* Who cancels is still counted when the one who ran it wakes, for both hear of it at about the same time; the pool would
+ * close the connection then, and each cancelled statement would cost one. Who cancels sees within some milliseconds that
+ * nothing runs any more. That he stops counting himself between two tries was rejected: the server ends the statement
+ * before it lets the request go, so he would be counted all the same. Not for long: the server may not answer him. */
+static void let_cancels_end(lido__connection *connection) {
+    if (!connection->broken && lido__hold_cancels(connection) > 0)
+        lido__hold_rest_until(connection, lido__deadline_in_ms(CANCELS_END_MOST_MS));
+}
+
 void lido__session_release(lido_session *session) {
     if (session->ticket != NULL)
         lido__pool_release(&session->engine->writer.pool, session->ticket);
@@ -253,6 +264,7 @@ void lido__session_release(lido_session *session) {
         return;
     if (lido__watched(session, LIDO_EVENT_CHECKIN) || LIDO__PROBED(checkin))
         lido__watch_checkin(session, session->connection->holder.since);
+    let_cancels_end(session->connection);
     lido__pool_release(session->lender, session->connection);
     session->connection = NULL;
 }

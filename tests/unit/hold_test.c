@@ -47,6 +47,44 @@ static void a_cancel_hits_what_runs_and_nothing_else(void **state) {
     assert_int_equal(lido__hold_cancelled(&connection), 0);
 }
 
+/* A server that answers knows of what it runs; which is forgotten with the next. */
+static void what_answers_does_so_until_it_is_over(void **state) {
+    (void)state;
+    lido__holding holding;
+    lido__hold_begin(&connection, &first);
+    assert_true(lido__hold_read(&connection, &holding));
+    assert_false(lido__hold_is_answering(&connection));
+    lido__hold_answers(&connection);
+    assert_true(lido__hold_cancel(&connection, &holding));
+    assert_true(lido__hold_is_answering(&connection));
+    assert_true(lido__hold_runs(&connection, &holding));
+    assert_int_equal(lido__hold_cancels(&connection), 1);
+    assert_int_equal(lido__hold_cancelled(&connection), 0);
+    lido__hold_pause(&connection);
+    assert_false(lido__hold_is_answering(&connection));
+    lido__hold_go_on(&connection);
+    assert_false(lido__hold_is_answering(&connection));
+    lido__hold_answers(&connection);
+    assert_true(lido__hold_end(&connection));
+    lido__hold_begin(&connection, &second);
+    assert_false(lido__hold_is_answering(&connection));
+}
+
+/* Who cancels may wait for a server that does not answer him. */
+static void who_lets_go_does_not_wait_for_ever(void **state) {
+    (void)state;
+    lido__holding holding;
+    lido__hold_begin(&connection, &first);
+    assert_true(lido__hold_read(&connection, &holding));
+    assert_true(lido__hold_cancel(&connection, &holding));
+    lido__hold_rest_until(&connection, lido__clock_now_us() + 20000);
+    assert_false(lido__hold_runs(&connection, &holding));
+    assert_int_equal(lido__hold_cancels(&connection), 1);
+    assert_false(lido__hold_end(&connection));
+    assert_int_equal(lido__hold_cancelled(&connection), 0);
+    assert_true(lido__hold_end(&connection));
+}
+
 static void a_cancel_that_comes_too_late_does_not_hit_the_next_holder(void **state) {
     (void)state;
     lido__holding holding;
@@ -134,6 +172,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_is_not_held_has_no_holder),
         TEST(a_cancel_hits_what_runs_and_nothing_else),
+        TEST(what_answers_does_so_until_it_is_over),
+        TEST(who_lets_go_does_not_wait_for_ever),
         TEST(a_cancel_that_comes_too_late_does_not_hit_the_next_holder),
         TEST(what_is_being_cancelled_is_not_let_go_without_the_lock),
         TEST(the_next_statement_waits_until_a_cancel_is_through),
