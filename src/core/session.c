@@ -247,10 +247,11 @@ lido_session *lido_session_open(lido_engine *engine, const lido_session_options 
     return session;
 }
 
-/* Who cancels is still counted when the one who ran it wakes, for both hear of it at about the same time; the pool would
- * close the connection then, and each cancelled statement would cost one. Who cancels sees within some milliseconds that
- * nothing runs any more. That he stops counting himself between two tries was rejected: the server ends the statement
- * before it lets the request go, so he would be counted all the same. Not for long: the server may not answer him. */
+/* Who cancels is still counted when the one who ran it wakes, for both hear of it at about the same time; the pool
+ * would close the connection then, and each cancelled statement would cost one. Who cancels sees within some
+ * milliseconds that nothing runs any more. That he stops counting himself between two tries was rejected: the server
+ * may end the statement before it lets the request go, and he would be counted all the same. Not for long: the server
+ * may not answer him. */
 static void let_cancels_end(lido__connection *connection) {
     if (!connection->broken && lido__hold_cancels(connection) > 0)
         lido__hold_rest_until(connection, lido__deadline_in_ms(CANCELS_END_MOST_MS));
