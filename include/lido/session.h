@@ -47,7 +47,8 @@ typedef struct lido_session_options {
     int64_t statement_timeout_ms;   /* for each call that waits; 0: the engine's; -1: none */
     int64_t transaction_timeout_ms; /* from its first statement to its end; 0: the engine's; -1: none */
     bool autoflush;        /* what looks into the database for objects (lido_find, lido_count, …) flushes before */
-    bool expire_on_commit; /* objects are read again when they are asked for after a commit */
+    bool expire_on_commit; /* objects are read again when they are asked for after a commit; in autocommit mode, after a
+                              flush that wrote something: no other statement makes them stale */
 } lido_session_options;
 
 /* Opens a session; connects to nothing yet. `options`: NULL for the defaults; copied.
