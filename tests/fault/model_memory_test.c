@@ -160,7 +160,7 @@ static bool find_without_memory(lido_engine *engine, bool autocommit, long alloc
     assert_true(failed || count == OWNERS);
     if (!autocommit)
         lido_savepoint_rollback(db, savepoint);
-    if (lido_failed(db)) /* SQLite gave up the transaction, too */
+    if (!autocommit && lido_failed(db)) /* SQLite gave up the transaction, too */
         lido_rollback(db);
     goes_on(db, name);
     lido_session_close(db);
