@@ -1,8 +1,9 @@
 /* model-load: 100 000 rows of four columns into structs.
  *
- * lido: lido_find in a session of its own, so that each row becomes one of the session's objects, with a copy of what it
- * was. No object is looked for by its key, so that the map by key is never made. Raw: one prepared statement with binary results, or sqlite3_step, read into an array of
- * the same structs, the texts copied one behind the other. Both sum up what they read, and free it. */
+ * lido: lido_find in a session of its own, so that each row becomes one of the session's objects, with a copy of what
+ * it was. No object is looked for by its key, so that the map by key is never made. Raw: one prepared statement with
+ * binary results, or sqlite3_step, read into an array of the same structs, the texts copied one behind the other. Both
+ * sum up what they read, and free it. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Memory that runs out while models are read, their tables made, compared and dropped, and objects found: at the first allocation, at
- * the second, and so on until nothing notices. Nothing crashes; what was refused is told as what it is, and the same
- * engine makes the tables afterwards. */
+/* Memory that runs out while models are read, their tables made, compared and dropped, and objects found: at the first
+ * allocation, at the second, and so on until nothing notices. Nothing crashes; what was refused is told as what it is,
+ * and the same engine makes the tables afterwards. */
 #include "databases.h"
 #include "short_memory.h"
 
