@@ -97,9 +97,10 @@ static void clear_objects(const lido__set *set, lido__object *object) {
     for (size_t i = 0; i < set->plan->reference_count; i++) {
         const lido__reference *reference = &set->plan->references[i];
         char *now = lido__object_struct(object);
+        void *none = NULL;
         if (reference->column->part->object != NULL &&
             lido__column_differs(reference->column, now, lido__object_was(set, object)))
-            memset(now + reference->column->part->object_offset, 0, sizeof(void *));
+            memcpy(now + reference->column->part->object_offset, &none, sizeof none);
     }
 }
 

@@ -102,7 +102,8 @@ static void another_server_proves_nothing(void **state) {
     lido_session_close(db);
 }
 
-/* An id that was given out and now is yet to come was lost in a crash: nobody will ever know. The connection goes on. */
+/* An id that was given out and is yet to come now was lost in a crash: nobody will ever know. The connection goes
+ * on. */
 static void a_transaction_to_come_is_no_answer(void **state) {
     (void)state;
     postgres_url();
