@@ -30,6 +30,7 @@ void lido__loop_make_ready(lido_task *task, lido__await_outcome outcome) {
 
 /* ---- The inbox ---- */
 
+/* The signal is sent under the lock, which the task's end takes, too: after that the loop may be gone. It cannot block. */
 bool lido__loop_post(lido_task *task, unsigned message) {
     lido_loop *loop = task->loop;
     pthread_mutex_lock(&loop->lock);
@@ -40,9 +41,9 @@ bool lido__loop_post(lido_task *task, unsigned message) {
         loop->inbox = task;
         atomic_store(&loop->has_letters, true);
     }
-    pthread_mutex_unlock(&loop->lock);
     if (!ended)
         lido__loop_signal(loop);
+    pthread_mutex_unlock(&loop->lock);
     return !ended;
 }
 
