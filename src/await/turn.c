@@ -30,7 +30,8 @@ void lido__loop_make_ready(lido_task *task, lido__await_outcome outcome) {
 
 /* ---- The inbox ---- */
 
-/* The signal is sent under the lock, which the task's end takes, too: after that the loop may be gone. It cannot block. */
+/* The signal is sent under the lock, which the task's end takes, too: after that the loop may be gone. It cannot
+ * block. */
 bool lido__loop_post(lido_task *task, unsigned message) {
     lido_loop *loop = task->loop;
     pthread_mutex_lock(&loop->lock);
