@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <lido/task.h>
+
 #include "commands.h"
 #include "terminal.h"
 #include "top_json.h"
@@ -103,10 +105,6 @@ static exit_status report_outcome(const top_source *source, top_outcome outcome)
 
 /* ---- Once ---- */
 
-static void sleep_ms(int64_t ms) {
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
-
 static exit_status print_text(const top_source *source) {
     top_figures figures;
     canvas page = {.stream = stdout};
@@ -128,7 +126,7 @@ static exit_status print_json(const top_source *source) {
 static exit_status run_once(const request *top, top_source *source) {
     top_outcome outcome = top_source_read(source);
     if (outcome == TOP_DONE) {
-        sleep_ms(top->interval_ms);
+        lido_sleep(top->interval_ms);
         outcome = top_source_read(source);
     }
     if (outcome != TOP_DONE)

@@ -64,8 +64,8 @@ void top_figures_make(top_figures *figures, const top_reading *now, const top_re
         figures->seconds = top_reading_seconds(now, before);
         make_rates(figures);
     }
-    make_costs(figures, top_reading_follows(now, first) ? first : NULL);
     bool part = top_reading_follows(now, first);
+    make_costs(figures, part ? first : NULL);
     figures->lasted = part ? top_reading_seconds(now, first) : 0;
     for (int kind = 0; kind < TOP_KINDS; kind++) {
         figures->durations[kind] = now->durations[kind];

@@ -7,7 +7,7 @@
 #include "base/decimal.h"
 
 static const char is_null[] = "is NULL";
-static const char no_memory[] = "finds no memory for its text";
+const char lido__convert_no_memory[] = "finds no memory for its copy";
 static const char no_int64[] = "is out of the range of a 64-bit integer";
 static const char no_uint64[] = "is out of the range of an unsigned 64-bit integer";
 
@@ -204,7 +204,7 @@ const char *lido__convert_text(const lido_value *value, lido__arena *arena, cons
     if (!write_text(value, text))
         return value->kind == LIDO_KIND_BLOB ? "is a blob, not a text" : "is not a text";
     *out = lido__arena_copy(arena, text, strlen(text));
-    return *out != NULL ? NULL : no_memory;
+    return *out != NULL ? NULL : lido__convert_no_memory;
 }
 
 const char *lido__convert_bytes(const lido_value *value, lido_bytes *out) {

@@ -11,6 +11,9 @@
 
 #include "base/memory.h"
 
+/* Why a value cannot be read, if that is for want of memory: this very text. */
+extern const char lido__convert_no_memory[];
+
 /* Each reads `value` as that type and returns NULL, or a static text that says why it cannot be ("is NULL",
  * "is out of the range of int", "is not a number"), with *out set to zero. Nothing is cut, and nothing is rounded but
  * a decimal text or numeric, which becomes the nearest double: an int64 becomes a double only if exact, a double, text

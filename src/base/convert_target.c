@@ -143,7 +143,7 @@ static const char *to_nullable(const lido_value *value, lido__arena *arena, cons
         return NULL;
     void *place = lido__arena_allocate(arena, lido__target_size(base));
     if (place == NULL)
-        return "finds no memory for its copy";
+        return lido__convert_no_memory;
     const char *why = lido__convert_target(value, arena, &(lido_target){base, place});
     if (why == NULL)
         *(const void **)target->pointer = place;

@@ -1,7 +1,6 @@
 /* Values into the members of structs, as row_sink.h has it, and of values what has no shorter way. */
 #include "base/row_sink.h"
 
-const char lido__row_sink_no_memory[] = "finds no memory for its text";
 const char lido__row_sink_has_nul[] = "holds a NUL byte, at which C would see it end";
 
 static const char *copy_text(const char *text, size_t size, lido__arena *memory, void *member) {
@@ -9,7 +8,7 @@ static const char *copy_text(const char *text, size_t size, lido__arena *memory,
         return lido__row_sink_has_nul;
     const char *copy = lido__arena_copy(memory, text, size);
     if (copy == NULL)
-        return lido__row_sink_no_memory;
+        return lido__convert_no_memory;
     memcpy(member, &copy, sizeof copy);
     return NULL;
 }
@@ -20,11 +19,11 @@ static const char *copy_pointed(lido_target_kind kind, lido__arena *memory, void
     const char **text = member;
     if (kind == LIDO_TARGET_BYTES && bytes->data != NULL) {
         bytes->data = lido__arena_copy(memory, bytes->data, bytes->size);
-        return bytes->data != NULL ? NULL : lido__row_sink_no_memory;
+        return bytes->data != NULL ? NULL : lido__convert_no_memory;
     }
     if ((kind == LIDO_TARGET_TEXT || kind == LIDO_TARGET_JSON || kind == LIDO_TARGET_NUMERIC) && *text != NULL) {
         *text = lido__arena_copy(memory, *text, strlen(*text));
-        return *text != NULL ? NULL : lido__row_sink_no_memory;
+        return *text != NULL ? NULL : lido__convert_no_memory;
     }
     return NULL;
 }

@@ -36,8 +36,7 @@ struct lido__row_sink {
     size_t column;   /* and which */
 };
 
-/* Among the `why`. */
-extern const char lido__row_sink_no_memory[];
+/* Among the `why`, as is lido__convert_no_memory. */
 extern const char lido__row_sink_has_nul[];
 
 /* Puts a value into the member that the column is for, copying what it points to. False: refused. */
@@ -113,7 +112,7 @@ static inline bool lido__row_sink_copy(char *to, const char *from, size_t size) 
 static inline bool lido__row_sink_put_text(lido__row_sink *sink, size_t column, const char *text, size_t size) {
     char *copy = lido__arena_allocate(sink->memory, size + 1);
     if (copy == NULL)
-        return lido__row_sink_refuse(sink, column, lido__row_sink_no_memory);
+        return lido__row_sink_refuse(sink, column, lido__convert_no_memory);
     memcpy(lido__row_sink_member(sink, column), &copy, sizeof copy);
     bool whole = lido__row_sink_copy(copy, text, size);
     copy[size] = '\0';

@@ -7,14 +7,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { TRIES_MOST = 100 };
+#include "base/convert.h"
 
-/* Not in the middle of a character. */
-static void cut(char *text, size_t length) {
-    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-        length--;
-    text[length] = '\0';
-}
+enum { TRIES_MOST = 100 };
 
 void lido__holder_describe(lido__holder_entry *holder, const char *file, const char *statement) {
     size_t length = strlen(file);
@@ -23,8 +18,7 @@ void lido__holder_describe(lido__holder_entry *holder, const char *file, const c
     memset(holder->file, 0, sizeof holder->file);
     memset(holder->statement, 0, sizeof holder->statement);
     memcpy(holder->file, file, strlen(file));
-    memcpy(holder->statement, statement, strnlen(statement, sizeof holder->statement));
-    cut(holder->statement, sizeof holder->statement - 1);
+    memcpy(holder->statement, statement, lido__utf8_cut(statement, strnlen(statement, sizeof holder->statement - 1)));
 }
 
 void lido__holders_add(lido__holders *holders, const lido__holder_entry *holder) {

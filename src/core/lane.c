@@ -89,11 +89,11 @@ static void close_lane(lido__lane *lane, lido__lane_fate fate) {
     if (lane->cancel != NULL)
         lido__lanes_cancel_forget(&group->engine->lanes, lane->cancel);
     lane->cancel = NULL;
-    for (lido__lane_flight *flight; (flight = lido__flight_list_take(&lane->under_way)) != NULL;) {
-        if (flight->wait != NULL && fate == LIDO__LANE_ELSEWHERE)
-            begin_anew(lane, flight->flight.batch);
-        lido__lane_flight_end(group, flight, fate);
-    }
+    for (lido__lane_flight *flight; (flight = lido__flight_list_take(&lane->under_way)) != NULL;)
+        if (fate == LIDO__LANE_ELSEWHERE)
+            send_elsewhere(lane, flight);
+        else
+            lido__lane_flight_end(group, flight, fate);
     lido__pool_release(&group->engine->lanes.pool, connection);
     group->attendant.due = true;
 }

@@ -7,9 +7,8 @@
 /* ---- One value ---- */
 
 bool lido__read_refuse(lido_session *session, const lido__set *set, const lido__column *column, const char *why) {
-    bool no_memory = strncmp(why, "finds no memory", strlen("finds no memory")) == 0;
-    return lido__model_refuse(session, set->model, no_memory ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_TYPE,
-                              "column %s cannot be read: it %s", column->name, why);
+    lido_category category = why == lido__convert_no_memory ? LIDO_ERROR_OUT_OF_MEMORY : LIDO_ERROR_TYPE;
+    return lido__model_refuse(session, set->model, category, "column %s cannot be read: it %s", column->name, why);
 }
 
 bool lido__read_column(lido_session *session, const lido__set *set, const lido__column *column, const lido_value *value,

@@ -124,7 +124,7 @@ static void test_children_of_the_first_moment(void **state) {
     pthread_t thread;
     if (&__asan_init != NULL)
         skip();
-    int before = count_descriptors(getpid());
+    int before = count_descriptors();
     lido_engine *engine = open_surely("sqlite://", NULL);
     atomic_store(&over, false);
     assert_int_equal(pthread_create(&thread, NULL, serve_again_and_again, engine), 0);
@@ -137,7 +137,7 @@ static void test_children_of_the_first_moment(void **state) {
     atomic_store(&over, true);
     pthread_join(thread, NULL);
     lido_engine_close(engine);
-    assert_int_equal(count_descriptors(getpid()), before);
+    assert_int_equal(count_descriptors(), before);
 }
 
 /* A child that lives on keeps neither the address nor its clients. */
@@ -316,9 +316,9 @@ static void test_forty_times(void **state) {
         assert_int_equal(lido_workers_run(NULL, &workers, &error), LIDO_OK);
         pthread_join(thread, NULL);
         if (i == 0)
-            before = count_descriptors(getpid());
+            before = count_descriptors();
     }
-    assert_int_equal(count_descriptors(getpid()), before);
+    assert_int_equal(count_descriptors(), before);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, remove_folder)

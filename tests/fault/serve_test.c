@@ -1,11 +1,12 @@
 /* A metrics address of one process: scrapers, and those that only look like them. */
 #include "databases.h"
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "support/descriptors.h"
+#include "support/free_port.h"
 #include "support/prometheus.h"
 #include "support/scrape.h"
 
@@ -22,7 +23,7 @@ static int begin(void **state) {
     make_folder(state);
     snprintf(socket_path, sizeof socket_path, "%s/metrics", folder);
     snprintf(where_unix, sizeof where_unix, "unix:%s", socket_path);
-    snprintf(where_port, sizeof where_port, "127.0.0.1:%d", scrape_free_port());
+    snprintf(where_port, sizeof where_port, "127.0.0.1:%d", free_port());
     engine = open_surely("sqlite://", NULL);
     run_surely(engine, "CREATE TABLE items (id integer PRIMARY KEY, name text)");
     return 0;
@@ -41,16 +42,6 @@ static lido_metrics_server *serve_surely(const char *where) {
         fail_msg("nothing is served on %s", where);
     }
     return server;
-}
-
-static int count_descriptors(void) {
-    DIR *descriptors = opendir("/proc/self/fd");
-    int count = 0;
-    assert_non_null(descriptors);
-    while (readdir(descriptors) != NULL)
-        count++;
-    closedir(descriptors);
-    return count;
 }
 
 /* As a scraper does, without being kept waiting. */
@@ -204,7 +195,7 @@ static void test_only_this_machine_is_answered(void **state) {
     const char *beyond[] = {"0.0.0.0:0", "*:0", "[::]:0", "192.0.2.1:0"};
     for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++)
         expect_refusal(beyond[i], LIDO_ERROR_CONFIGURATION, "others than this machine could reach it");
-    snprintf(where, sizeof where, "public:0.0.0.0:%d", scrape_free_port());
+    snprintf(where, sizeof where, "public:0.0.0.0:%d", free_port());
     lido_metrics_server *server = serve_surely(where);
     expect_metrics(where);
     lido_metrics_server_close(server);

@@ -14,7 +14,6 @@
 #include "child.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -23,6 +22,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+
+#include "support/descriptors.h"
+#include "support/free_port.h"
 
 enum { ANSWER_MOST_MS = 20 * 1000, ENDED_WELL = 0, ENDED_WITH_ERROR = 3, TEXT_MOST = 1200 };
 
@@ -145,16 +147,6 @@ static inline void close_worker(lido_worker *worker, void *user) {
 }
 
 /* ---- The parent ---- */
-
-static inline uint16_t free_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(probe, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-    close(probe);
-    return ntohs(address.sin_port);
-}
 
 /* In the parent: returns when the workers have ended. */
 static inline int run_service(service *of) {
@@ -290,19 +282,6 @@ static inline void end_crowd(crowd *among) {
 }
 
 /* ---- Processes ---- */
-
-/* That a process has open. */
-static inline int count_descriptors(pid_t process) {
-    char path[64];
-    int count = 0;
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)process);
-    DIR *open_ones = opendir(path);
-    assert_non_null(open_ones);
-    while (readdir(open_ones) != NULL)
-        count++;
-    closedir(open_ones);
-    return count;
-}
 
 static inline bool is_alive(pid_t process) {
     return kill(process, 0) == 0;

@@ -4,10 +4,10 @@
 
 #include "databases.h"
 
-#include <dirent.h>
 #include <poll.h>
 
 #include "base/clock.h"
+#include "support/descriptors.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -22,16 +22,6 @@
 static inline int64_t soak_us(void) {
     const char *seconds = getenv("LIDO_SOAK_SECONDS");
     return seconds != NULL ? strtoll(seconds, NULL, 10) * 1000000 : 0;
-}
-
-static inline int count_descriptors(void) {
-    DIR *descriptors = opendir("/proc/self/fd");
-    int count = 0;
-    assert_non_null(descriptors);
-    while (readdir(descriptors) != NULL)
-        count++;
-    closedir(descriptors);
-    return count;
 }
 
 /* Bytes that the program has allocated. Sanitizers bring their own allocator, which counts. */

@@ -185,9 +185,9 @@ static void kill_the_server(bool all_of_it) {
 /* They have no connection that they had not at first. */
 static void expect_descriptors(const pid_t workers[2], const int before[2]) {
     for (int i = 0; i < 2; i++) {
-        for (int tries = 0; tries < 500 && count_descriptors(workers[i]) > before[i]; tries++)
+        for (int tries = 0; tries < 500 && count_descriptors_of(workers[i]) > before[i]; tries++)
             pause_ms(10);
-        assert_in_range(count_descriptors(workers[i]), 1, before[i]);
+        assert_in_range(count_descriptors_of(workers[i]), 1, before[i]);
     }
 }
 
@@ -209,7 +209,7 @@ static void the_server_is_killed(bool all_of_it) {
     find_workers(&of, workers);
     int64_t rows_before = rows();
     for (int i = 0; i < 2; i++)
-        descriptors[i] = count_descriptors(workers[i]);
+        descriptors[i] = count_descriptors_of(workers[i]);
     start_crowd(&among.crowd, &of, ask_and_take_errors);
     for (int i = 0; i < KILLS; i++) {
         wait_for_answers(&among.crowd, 50);

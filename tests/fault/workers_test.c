@@ -334,11 +334,11 @@ static void test_forty_rounds(void **state) {
         pthread_join(stopper, NULL);
         assert_int_equal(status, LIDO_OK);
         if (round == 1) {
-            descriptors = count_descriptors(getpid());
+            descriptors = count_descriptors();
             mappings = shared_mappings();
         }
     }
-    assert_int_equal(count_descriptors(getpid()), descriptors);
+    assert_int_equal(count_descriptors(), descriptors);
     assert_int_equal(shared_mappings(), mappings);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     assert_int_equal(errno, ECHILD);

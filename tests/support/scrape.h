@@ -30,16 +30,6 @@ typedef struct scrape_answer {
     int status;
 } scrape_answer;
 
-static inline uint16_t scrape_free_port(void) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int probe = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(probe, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(probe, (struct sockaddr *)&address, &size), 0);
-    close(probe);
-    return ntohs(address.sin_port);
-}
-
 /* -1: nobody listens; errno says why. */
 static inline int scrape_connect(const char *where) {
     struct sockaddr_un path = {.sun_family = AF_UNIX};

@@ -99,7 +99,7 @@ static bool put_value(const sqlite_statement *statement, lido__arena *arena, lid
     lido_value value;
     return lido__sqlite_read_field(statement, (int)column, arena, false, &value)
                ? lido__row_sink_take(sink, column, &value)
-               : lido__row_sink_refuse(sink, column, lido__row_sink_no_memory);
+               : lido__row_sink_refuse(sink, column, lido__convert_no_memory);
 }
 
 /* An unprotected value is safe to read, for a connection has one user at a time. */

@@ -90,8 +90,7 @@ bool lido__sqlite_read_field(const sqlite_statement *statement, int column, lido
 
 /* ---- pour.c ---- */
 
-/* How the fields of each column get into the members that a sink has for them; in the arena, NULL if there is no
- * memory. */
+/* How the fields of a column get into the member that a sink has for them. */
 typedef enum sqlite_how {
     SQLITE_WAY_VALUE, /* through a lido_value */
     SQLITE_WAY_INTEGER,
@@ -109,6 +108,7 @@ typedef struct sqlite_way {
     size_t offset; /* of the member */
 } sqlite_way;
 
+/* Of all columns; in the arena. NULL: there is no memory. */
 const sqlite_way *lido__sqlite_ways(const sqlite_statement *statement, const lido__row_sink *sink, lido__arena *arena);
 /* Reads the current row into the sink; what has to be made on the way is made in the arena. False: the sink has refused
  * it. */
