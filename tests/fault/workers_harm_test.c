@@ -1,30 +1,13 @@
 /* Workers under load whose world is killed: they at random moments, their parent, and the database server. What was
  * acknowledged stands, what was not is all or nothing, those who are left go on, and nothing is left behind. */
+#include "requests.h"
 #include "server_process.h"
-#include "service.h"
 #include "support/chance.h"
 
-static lido_engine *witness;
-static char file_url_text[URL_MOST];
-
-static const char *sqlite_url(void) {
-    snprintf(file_url_text, sizeof file_url_text, "sqlite:///%s/service.db", folder);
-    return file_url_text;
-}
-
-static void begin(service *of, const char *url) {
-    witness = open_requests(url);
-    start_service(of, url);
+/* It has served one request. */
+static void begin_serving(service *of, const char *url) {
+    begin(of, url);
     request_surely(of, 'p');
-}
-
-static int64_t rows(void) {
-    return ask_surely(witness, "SELECT count(*) FROM requests");
-}
-
-static void end(void) {
-    lido_engine_close(witness);
-    witness = NULL;
 }
 
 /* A request that was not answered may have been done before its worker died, or not. */
@@ -70,7 +53,7 @@ static void killed_at_random_moments(bool postgres) {
     service of = {.workers = {.count = 2, .crashes_most = 2 * KILLS, .respawn_pause_ms = 1}};
     crowd among;
     uint64_t chance = chance_of(seed_of_test(), 0);
-    begin(&of, postgres ? postgres_url() : sqlite_url());
+    begin_serving(&of, postgres ? postgres_url() : sqlite_url());
     start_crowd(&among, &of, ask_again_and_again);
     for (int i = 0; i < KILLS; i++) {
         int victim = request_surely(&of, 'p');
@@ -106,7 +89,7 @@ static void their_parent_is_killed(bool postgres) {
         service of = {.workers = {.count = WORKERS}};
         crowd among;
         int workers[ASKED];
-        begin(&of, postgres ? postgres_url() : sqlite_url());
+        begin_serving(&of, postgres ? postgres_url() : sqlite_url());
         for (int i = 0; i < ASKED; i++)
             workers[i] = request_surely(&of, 'p');
         start_crowd(&among, &of, ask_again_and_again);
@@ -205,7 +188,7 @@ static void the_server_is_killed(bool all_of_it) {
     int descriptors[2];
     need_a_server_of_ours();
     among = (reporting_crowd){.failed = 0};
-    begin(&of, postgres_url());
+    begin_serving(&of, postgres_url());
     find_workers(&of, workers);
     int64_t rows_before = rows();
     for (int i = 0; i < 2; i++)

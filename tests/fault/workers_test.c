@@ -1,27 +1,5 @@
 /* Workers on a hostile day: killed, hung, worn, without a parent; and replaced while they are asked. */
-#include "service.h"
-
-static lido_engine *witness;
-static char file_url_text[URL_MOST];
-
-static const char *sqlite_url(void) {
-    snprintf(file_url_text, sizeof file_url_text, "sqlite:///%s/service.db", folder);
-    return file_url_text;
-}
-
-static void begin(service *of, const char *url) {
-    witness = open_requests(url);
-    start_service(of, url);
-}
-
-static int64_t rows(void) {
-    return ask_surely(witness, "SELECT count(*) FROM requests");
-}
-
-static void end(void) {
-    lido_engine_close(witness);
-    witness = NULL;
-}
+#include "requests.h"
 
 /* ---- Killed ---- */
 
@@ -68,6 +46,15 @@ static void test_parent_killed(void **state) {
     end();
 }
 
+static void its_worker_goes_when_its_parent_is_killed(service *of) {
+    begin(of, sqlite_url());
+    int process = request_surely(of, 'p');
+    kill(of->parent, SIGKILL);
+    assert_int_equal(wait_for_service(of), -1);
+    expect_gone(process);
+    end();
+}
+
 /* The kernel forgets whose death is to be told where a process becomes another user. */
 static void test_parent_killed_of_workers_that_became_others(void **state) {
     (void)state;
@@ -75,24 +62,14 @@ static void test_parent_killed_of_workers_that_became_others(void **state) {
     service of = {.workers = {.count = 1}, .becomes = NOBODY};
     if (geteuid() != 0)
         skip();
-    begin(&of, sqlite_url());
-    int process = request_surely(&of, 'p');
-    kill(of.parent, SIGKILL);
-    assert_int_equal(wait_for_service(&of), -1);
-    expect_gone(process);
-    end();
+    its_worker_goes_when_its_parent_is_killed(&of);
 }
 
 /* It would keep the port. */
 static void test_hangs_in_close_without_a_parent(void **state) {
     (void)state;
     service of = {.workers = {.count = 1, .stop_timeout_ms = 300}, .hangs_in_close = true};
-    begin(&of, sqlite_url());
-    int process = request_surely(&of, 'p');
-    kill(of.parent, SIGKILL);
-    assert_int_equal(wait_for_service(&of), -1);
-    expect_gone(process);
-    end();
+    its_worker_goes_when_its_parent_is_killed(&of);
 }
 
 static void test_one_stops_all(void **state) {

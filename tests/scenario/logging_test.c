@@ -1,29 +1,6 @@
 /* The log: what the library says by itself, at which level, and what is never in it. */
 #include "support/items.h"
-
-#include <pthread.h>
-
-enum { LOG_MOST = 16 * 1024 };
-
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char log_text[LOG_MOST];
-
-static void keep_line(lido_log_level level, const char *line, void *user) {
-    (void)user;
-    pthread_mutex_lock(&log_lock);
-    size_t used = strlen(log_text);
-    snprintf(log_text + used, sizeof log_text - used, "%s: %s\n", lido_log_level_name(level), line);
-    pthread_mutex_unlock(&log_lock);
-}
-
-static void log_begins(lido_log_level level) {
-    log_text[0] = '\0';
-    assert_int_equal(lido_log_listen(level, keep_line, NULL), LIDO_OK);
-}
-
-static void log_ends(void) {
-    lido_log_listen(LIDO_LOG_ERROR, NULL, NULL);
-}
+#include "support/log_lines.h"
 
 static bool logged(const char *text) {
     return strstr(log_text, text) != NULL;

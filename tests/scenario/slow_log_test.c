@@ -1,32 +1,11 @@
 /* The log of slow statements, which a setting turns on: nothing is changed in the program. */
 #include "support/items.h"
+#include "support/log_lines.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { LOG_MOST = 64 * 1024 };
-
-static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
-static char log_text[LOG_MOST];
-
-static void keep_line(lido_log_level level, const char *line, void *user) {
-    (void)user;
-    pthread_mutex_lock(&log_lock);
-    size_t used = strlen(log_text);
-    snprintf(log_text + used, sizeof log_text - used, "%s: %s\n", lido_log_level_name(level), line);
-    pthread_mutex_unlock(&log_lock);
-}
-
-static void log_begins(void) {
-    log_text[0] = '\0';
-    assert_int_equal(lido_log_listen(LIDO_LOG_WARNING, keep_line, NULL), LIDO_OK);
-}
-
-static void log_ends(void) {
-    lido_log_listen(LIDO_LOG_ERROR, NULL, NULL);
-}
 
 /* How many slow lines have this in them. */
 static int logged(const char *part) {
@@ -58,7 +37,7 @@ static const char endless[] =
 static void story_of_a_slow_statement(lido_engine *unused) {
     (void)unused;
     lido_engine *engine = open_slow_ms(300);
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     read_one(engine);
     lido_session *db = lido_session_open(engine, &(lido_session_options){.statement_timeout_ms = 700});
     lido_exec(db, endless, 4711);
@@ -77,7 +56,7 @@ static void story_of_all_statements(lido_engine *unused) {
     (void)unused;
     lido_engine *engine = open_slow_ms(0);
     lido_status outcome;
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     make_items(engine);
     lido_transaction (db, engine, &outcome)
         insert(db, 1);
@@ -108,7 +87,7 @@ static lido_engine *open_url(const char *parameter) {
 
 static void story_of_the_settings_places(lido_engine *engine) {
     saw_setting(engine);
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     read_one(engine);
     saw("%d lines", logged(""));
     setenv("DATABASE_SLOW_MS", "0", 1);
@@ -164,7 +143,7 @@ static void story_of_standard_error(lido_engine *quiet) {
     lido_log_listen(LIDO_LOG_ERROR, keep_line, NULL); /* wants no warnings */
     read_standard_error(engine, written, sizeof written);
     saw("with a callback for errors %d", strstr(written, "SELECT ?") != NULL);
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     read_standard_error(engine, written, sizeof written);
     saw("with one for warnings \"%s\"", written);
     log_ends();
@@ -187,7 +166,7 @@ static void story_of_listeners(lido_engine *unused) {
     told = 0;
     while (lido_engine_listen(engine, &(lido_listening){.kinds = LIDO_EVENT_SLOW}, count_event, &told) == LIDO_OK)
         taken++;
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     read_one(engine);
     saw("%d places, %d told, %d logged", taken, told, logged("SELECT ?"));
     log_ends();
@@ -218,7 +197,7 @@ static void story_of_errands(lido_engine *unused) {
     rivals my = {.engine = open_slow_ms(20)};
     pthread_t thread;
     make_items(my.engine);
-    log_begins();
+    log_begins(LIDO_LOG_WARNING);
     assert_int_equal(pthread_create(&thread, NULL, hold_the_turn, &my), 0);
     while (!atomic_load(&my.holds))
         usleep(100);
